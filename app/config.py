@@ -1,0 +1,164 @@
+"""Settings from the environment: typed, read once at start, refused all at once when something is missing or unsafe."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+
+class SettingsError(Exception):
+    """The environment cannot run this product; the message lists every reason."""
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _numbers_by_code(text: str) -> dict[str, int]:
+    return {code: int(number) for code, number in (part.split("=", 1) for part in _words(text))}
+
+
+def _switch(text: str) -> bool:
+    if text not in {"on", "off"}:
+        raise ValueError("must be on or off")
+    return text == "on"
+
+
+def _optional_number(text: str) -> int | None:
+    return int(text) if text else None
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": _switch,
+    "tuple[str, ...]": _words,
+    "dict[str, int]": _numbers_by_code,
+    "int | None": _optional_number,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting; the environment name is the field's name in capitals. Times in seconds unless named otherwise."""
+
+    secret_key: str
+    privacy_hash_key: str
+    public_base_url: str
+    database_url: str
+    app_env: str = "production"
+    secret_key_fallbacks: tuple[str, ...] = ()
+    trusted_proxy_count: int = 0
+    migration_database_url: str = ""
+    reporting_database_url: str = ""
+    db_pool_size: int = 4
+    db_pool_overflow: int = 2
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    port: int = 8000
+    metrics_token: str = ""
+    abuse_limits: bool = True
+    company_name: str = "A1 Garage"
+    company_phone: str = "+16025550142"
+    brand_hue: int = 262
+    dispatch_fee_cents: int = 8900
+    report_timezone: str = "America/Phoenix"
+    booking_lead_minutes: int = 120
+    hold_seconds: int = 600
+    job_lease_seconds: int = 180
+    slot_provider: str = "servicetitan_adcap"
+    slot_days: int = 21
+    st_auth_url: str = "https://auth.servicetitan.io/connect/token"
+    st_api_base: str = "https://api.servicetitan.io"
+    st_tenant_id: str = ""
+    st_client_id: str = ""
+    st_client_secret: str = ""
+    st_app_key: str = ""
+    st_application_guid: str = ""
+    st_business_unit_id: int | None = None
+    st_job_type_id: int | None = None
+    st_job_types: dict[str, int] = field(default_factory=dict)
+    st_campaign_id: int | None = None
+    st_cancel_reason_id: int | None = None
+    klaviyo_api_base: str = "https://a.klaviyo.com"
+    klaviyo_private_key: str = ""
+    klaviyo_revision: str = "2026-07-15"
+    twilio_api_base: str = "https://api.twilio.com"
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = ""
+    twilio_messaging_service_sid: str = ""
+    twilio_from: str = ""
+
+    @property
+    def is_production(self) -> bool:
+        """Say whether real people use this process."""
+        return self.app_env == "production"
+
+
+PROVIDER_SETTINGS = (
+    "st_tenant_id", "st_client_id", "st_client_secret", "st_app_key", "st_application_guid", "st_business_unit_id",
+    "st_job_type_id", "st_campaign_id", "st_cancel_reason_id", "klaviyo_private_key", "twilio_account_sid", "twilio_auth_token",
+)  # fmt: skip
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Build Settings from environment names. Raise SettingsError with every fault, one a line."""
+    values: dict[str, object] = {}
+    faults: list[str] = []
+    for spec in fields(Settings):
+        name = spec.name.upper()
+        raw = environ.get(name, "").strip()
+        if not raw:
+            if spec.name in {"secret_key", "privacy_hash_key", "public_base_url", "database_url"}:
+                faults.append(f"{name} is missing")
+            continue
+        try:
+            values[spec.name] = PARSERS[str(getattr(spec.type, "__name__", spec.type))](raw)
+        except (ValueError, KeyError) as error:
+            faults.append(f"{name}: {error}")
+    if faults:
+        raise SettingsError("\n".join(faults))
+    settings = Settings(**values)  # type: ignore[arg-type]  # parsed above by each field's own type
+    faults = [*unusable(settings), *(unsafe(settings) if settings.is_production else ())]
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return settings
+
+
+def unusable(settings: Settings) -> list[str]:
+    """List what no environment can run with."""
+    faults = []
+    if settings.app_env not in {"production", "local"}:
+        faults.append("APP_ENV must be production or local")
+    if urlsplit(settings.public_base_url).scheme not in {"http", "https"}:
+        faults.append("PUBLIC_BASE_URL must be an http(s) address")
+    if settings.report_timezone not in available_timezones():
+        faults.append("REPORT_TIMEZONE is not a known time zone")
+    if not re.fullmatch(r"\+[1-9][0-9]{6,14}", settings.company_phone):
+        faults.append("COMPANY_PHONE must look like +16025550142")
+    if not 0 <= settings.brand_hue <= 359:
+        faults.append("BRAND_HUE must be 0 to 359")
+    faults += [
+        f"{name.upper()} must be above zero"
+        for name in ("hold_seconds", "job_lease_seconds", "slot_days", "db_pool_size")
+        if getattr(settings, name) <= 0
+    ]
+    return faults
+
+
+def unsafe(settings: Settings) -> list[str]:
+    """List what production refuses: short or shared secrets, plain http, missing provider accounts."""
+    faults = [
+        f"{name.upper()} must have at least 32 characters"
+        for name in ("secret_key", "privacy_hash_key", "metrics_token")
+        if len(getattr(settings, name)) < 32
+    ]
+    if settings.secret_key == settings.privacy_hash_key:
+        faults.append("SECRET_KEY and PRIVACY_HASH_KEY must differ")
+    if urlsplit(settings.public_base_url).scheme != "https":
+        faults.append("PUBLIC_BASE_URL must be https")
+    faults += [f"{name.upper()} is missing" for name in PROVIDER_SETTINGS if not getattr(settings, name)]
+    if not (settings.twilio_messaging_service_sid or settings.twilio_from):
+        faults.append("TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM is missing")
+    return faults

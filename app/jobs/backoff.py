@@ -1,0 +1,39 @@
+"""What happens after a call that did not end well: when to try again, at whose cost, or that we give up."""
+
+import random
+from dataclasses import dataclass
+
+from app.jobs.work import Abandoned, Job
+from app.models.queue_job import JobOutcome
+from app.providers.ports import Outcome, ProviderError
+
+LONGEST = 3600.0
+FIRST = 5.0
+FREE = {Outcome.THROTTLED, Outcome.CONFIG}  # the provider did nothing and it is not this job's fault
+
+
+@dataclass(frozen=True)
+class Later:
+    """Try again after so many seconds; `uses_attempt` says whether this one counts."""
+
+    seconds: float
+    uses_attempt: bool
+    reason: str
+
+
+def delay(tries: int) -> float:
+    """Return 5, 20, 80, 320 s ... up to an hour, cut by a random half so that a crowd does not come back at once."""
+    return min(LONGEST, FIRST * 4 ** min(tries, 8)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+
+
+def decide(job: Job, error: ProviderError) -> Later | Abandoned:
+    """Choose by the outcome's class. `job.attempts` counts the attempts before this one."""
+    if error.outcome is Outcome.PERMANENT:
+        return Abandoned(JobOutcome.PERMANENT, error.reason, error.code)
+    free = error.outcome in FREE
+    if not free and job.attempts + 1 >= job.max_attempts:
+        return Abandoned(JobOutcome.EXHAUSTED, error.reason, error.code)
+    wait = delay(job.defer_count if free else job.attempts)
+    if error.retry_after is not None:
+        wait = max(wait, min(error.retry_after, LONGEST)) if not free else min(error.retry_after, LONGEST)
+    return Later(wait, uses_attempt=not free, reason=str(error))

@@ -1,0 +1,63 @@
+"""The tables: columns, constraints and names, one file each; behaviour lives where the business does."""
+
+from app.models.analytics_event import AnalyticsEvent
+from app.models.audit_log import AuditLog
+from app.models.base import Base
+from app.models.booking import Booking, BookingStatus
+from app.models.booking_status_history import BookingStatusHistory
+from app.models.booking_submission import BookingSubmission
+from app.models.consent import Consent
+from app.models.customer import Customer
+from app.models.erasure_log import ErasureLog
+from app.models.heartbeat import Heartbeat
+from app.models.lead import Lead
+from app.models.manage_link import ManageLink
+from app.models.notification import Channel, Notification, NotificationStatus
+from app.models.partner import Partner
+from app.models.provider_event import ProviderEvent
+from app.models.provider_health import ProviderHealth
+from app.models.queue_job import JobOutcome, JobStatus, QueueJob
+from app.models.report import FunnelDaily, ReportEventsDaily, ReportState
+from app.models.service_area import ServiceArea
+from app.models.slot_capacity import SlotCapacity
+from app.models.staff import Role, Staff
+from app.models.task_run import TaskRun
+from app.models.time_slot import TimeSlot
+from app.models.wizard_session import WizardSession
+from app.models.zip_code import ZipCode
+
+__all__ = [
+    "AnalyticsEvent",
+    "AuditLog",
+    "Base",
+    "Booking",
+    "BookingStatus",
+    "BookingStatusHistory",
+    "BookingSubmission",
+    "Channel",
+    "Consent",
+    "Customer",
+    "ErasureLog",
+    "FunnelDaily",
+    "Heartbeat",
+    "JobOutcome",
+    "JobStatus",
+    "Lead",
+    "ManageLink",
+    "Notification",
+    "NotificationStatus",
+    "Partner",
+    "ProviderEvent",
+    "ProviderHealth",
+    "QueueJob",
+    "ReportEventsDaily",
+    "ReportState",
+    "Role",
+    "ServiceArea",
+    "SlotCapacity",
+    "Staff",
+    "TaskRun",
+    "TimeSlot",
+    "WizardSession",
+    "ZipCode",
+]

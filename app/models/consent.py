@@ -1,0 +1,40 @@
+"""The legal record of who agreed to which text, where and how; rows are only ever added."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, text
+from sqlalchemy.dialects.postgresql import INET
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, set_now, time_ordered_id
+
+
+class Consent(Base):
+    """One opt-in or opt-out of one phone on one channel. The newest row of a phone decides."""
+
+    __tablename__ = "consents"
+    __table_args__ = (
+        Index("idx_consents_phone", "phone_hash", text("created_at DESC")),
+        Index("idx_consents_booking", "booking_id", postgresql_where=text("booking_id IS NOT NULL")),
+        CheckConstraint("channel IN ('email', 'sms')", name="consents_channel"),
+        CheckConstraint("action IN ('opt_in', 'opt_out')", name="consents_action"),
+        CheckConstraint("method IN ('web', 'keyword', 'staff', 'webhook')", name="consents_method"),
+    )
+
+    id: Mapped[uuid.UUID] = time_ordered_id()
+    customer_id: Mapped[uuid.UUID | None]
+    booking_id: Mapped[uuid.UUID | None]
+    phone_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    channel: Mapped[str] = mapped_column(String(20))
+    purpose: Mapped[str] = mapped_column(String(30))
+    action: Mapped[str] = mapped_column(String(20))
+    text_version: Mapped[str | None] = mapped_column(String(20))
+    text_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
+    locale: Mapped[str | None] = mapped_column(String(5))
+    page: Mapped[str | None] = mapped_column(String(200))
+    partner: Mapped[str | None] = mapped_column(String(40))
+    ip_truncated: Mapped[str | None] = mapped_column(INET)
+    user_agent_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    method: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime] = set_now()

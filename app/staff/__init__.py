@@ -1,0 +1,28 @@
+"""Pages for the office: what was booked, what has not reached ServiceTitan and why, and what the figures say."""
+
+from flask import Flask
+
+from app.staff import (
+    audit,
+    auth,
+    bookings,
+    embed,
+    formats,
+    jobs,
+    leads,
+    operations,
+    overview,
+    partners,
+    slots,
+)
+from app.staff.pages import staff
+from app.staff.reports import views as report_views
+
+VIEWS = (overview, bookings, jobs, slots, leads, report_views, partners, embed, operations, audit)
+
+
+def init_app(app: Flask) -> None:
+    """Add the pages, the login and the words templates need."""
+    auth.init_app(app)
+    formats.init_app(app)
+    app.register_blueprint(staff)

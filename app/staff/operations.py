@@ -1,0 +1,116 @@
+"""Whether the machinery behind the bookings runs: tasks, queues, windows, providers, partitions."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask import Response
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.extensions import db
+from app.staff.pages import page, staff
+
+TASKS = text(
+    "SELECT DISTINCT ON (name) name, started_at, finished_at, ok, figures FROM task_runs ORDER BY name, started_at DESC"
+)
+QUEUES = text(
+    "SELECT queue_name, count(*) FILTER (WHERE status = 'pending' AND scheduled_at <= now()) AS due,"
+    " count(*) FILTER (WHERE status = 'pending' AND scheduled_at > now()) AS later,"
+    " count(*) FILTER (WHERE status = 'processing') AS running, count(*) FILTER (WHERE status = 'failed') AS failed,"
+    " min(scheduled_at) FILTER (WHERE status = 'pending' AND scheduled_at <= now()) AS oldest_due"
+    " FROM queue_jobs WHERE status IN ('pending', 'processing', 'failed') GROUP BY queue_name ORDER BY queue_name"
+)
+PROVIDERS = text("SELECT provider, state, failures, opened_at, next_probe_at FROM provider_health ORDER BY provider")
+SYNC = text(
+    "SELECT count(*) AS areas, count(s.at) AS synced, min(s.at) AS oldest, max(s.at) AS newest FROM service_areas a"
+    " LEFT JOIN LATERAL (SELECT max(snapshot_at) AS at FROM time_slots t WHERE t.service_area_id = a.id"
+    " AND t.slot_date >= current_date) s ON true WHERE a.active"
+)
+BEAT = text("SELECT beat_at FROM heartbeat")
+HORIZON = text(
+    "SELECT max(c.relname) FILTER (WHERE p.relname = 'bookings') AS month,"
+    " max(c.relname) FILTER (WHERE p.relname = 'analytics_events') AS week"
+    " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent"
+    " WHERE p.relname IN ('bookings', 'analytics_events') AND p.relkind = 'p'"
+)
+STALE = timedelta(minutes=30)
+QUIET = timedelta(seconds=60)
+LEAST_MONTHS, LEAST_WEEKS = 3, 3
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the page's head: what was looked at, how it is, and a sentence about it."""
+
+    title: str
+    ok: bool | None
+    says: str
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """Up to when bookings and events can be stored."""
+
+    months: int
+    weeks: int
+
+    @property
+    def ok(self) -> bool:
+        """Say whether there is time enough to notice."""
+        return self.months >= LEAST_MONTHS and self.weeks >= LEAST_WEEKS
+
+
+@staff.get("/operations")
+def operations() -> Response:
+    """Show the state of everything that runs without people."""
+    session = db.session()
+    return page(
+        "operations",
+        checks=[check_dispatcher(session), check_windows(session), check_partitions(session)],
+        queues=list(session.execute(QUEUES)),
+        providers=list(session.execute(PROVIDERS)),
+        tasks=list(session.execute(TASKS)),
+    )
+
+
+def check_dispatcher(session: Session) -> Check:
+    """Say whether deliveries are being handed out."""
+    beat: datetime | None = session.execute(BEAT).scalar_one_or_none()
+    if beat is None:
+        return Check("Dispatcher", None, "has not been seen yet")
+    quiet = clock.now() - beat
+    return Check("Dispatcher", quiet < QUIET, f"last sign of life {int(quiet.total_seconds())} s ago")
+
+
+def check_windows(session: Session) -> Check:
+    """Say how old our knowledge of the open windows is."""
+    row: Any = session.execute(SYNC).one()  # Any: a row of the statement
+    if not row.areas:
+        return Check("Arrival windows", None, "there are no service areas yet")
+    if row.oldest is None:
+        return Check("Arrival windows", False, "never fetched from the provider")
+    minutes = int((clock.now() - row.oldest).total_seconds() // 60)
+    fresh = row.synced == row.areas and clock.now() - row.oldest < STALE
+    return Check("Arrival windows", fresh, f"{row.synced} of {row.areas} areas fetched, the oldest {minutes} min ago")
+
+
+def check_partitions(session: Session) -> Check:
+    """Say how far ahead bookings and events can be stored."""
+    far = horizon(session, clock.now().date())
+    return Check("Partitions", far.ok, f"made for {far.months} months of bookings and {far.weeks} weeks of events ahead")
+
+
+def horizon(session: Session, day: date) -> Horizon:
+    """Return how many months and weeks after the present ones have a partition."""
+    row = session.execute(HORIZON).one()
+    months = weeks = 0
+    if row.month:
+        year, month = row.month.removeprefix("bookings_").split("_")
+        months = (int(year) - day.year) * 12 + int(month) - day.month
+    if row.week:
+        year, week = row.week.removeprefix("analytics_events_").split("_w")
+        monday = day - timedelta(days=day.weekday())
+        weeks = (date.fromisocalendar(int(year), int(week), 1) - monday).days // 7
+    return Horizon(months, weeks)

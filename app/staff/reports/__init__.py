@@ -1,0 +1,14 @@
+"""The reports, in the order of the index: a new one is one file and one line here."""
+
+from app.staff.reports import bookings, deliveries, demand, funnel, overview, sources
+from app.staff.reports.base import Report
+
+REPORTS: tuple[Report, ...] = (
+    overview.REPORT,
+    *funnel.REPORTS,
+    sources.REPORT,
+    *bookings.REPORTS,
+    *deliveries.REPORTS,
+    demand.REPORT,
+)
+BY_NAME = {report.name: report for report in REPORTS}

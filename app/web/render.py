@@ -1,0 +1,52 @@
+"""Answers: a whole page, or for htmx only the part that changes."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import phonenumbers
+from flask import Response, make_response, redirect, render_template, request
+
+from app.web import settings
+
+
+def wants_fragment() -> bool:
+    """Say whether htmx asked; a history restore wants the whole page."""
+    return (
+        request.headers.get("HX-Request") == "true"
+        and request.headers.get("HX-History-Restore-Request") != "true"
+    )
+
+
+def company(phone: str | None = None) -> dict[str, str]:
+    """Return the company as pages show it, with a partner's own phone number where it has one."""
+    number = phone or settings().company_phone
+    parsed = phonenumbers.parse(number, "US")
+    return {
+        "name": settings().company_name,
+        "phone_display": phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL),
+        "phone_href": f"tel:{number}",
+    }
+
+
+def render_page(
+    template: str, status: int = 200, **context: Any
+) -> Response:  # Any: a template takes any value
+    """Render a template to an uncached answer."""
+    context.setdefault("company", company())
+    context.setdefault("hue", settings().brand_hue)
+    return make_response(render_template(template, **context), status)
+
+
+def go_to(url: str) -> Response:
+    """Send the browser there with a GET: 303 for a plain form, HX-Location for htmx."""
+    if wants_fragment() and request.method == "POST":
+        answer = make_response("", 200)
+        answer.headers["HX-Redirect"] = url
+        return answer
+    return make_response(redirect(url, 303))
+
+
+def path_of(url: str) -> str:
+    """Return path and query of an address of ours."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -1,0 +1,64 @@
+"""The pages around the wizard: legal texts, robots, well-known files, and a place for browsers' policy reports."""
+
+import structlog
+from flask import Blueprint, Flask, Response, jsonify, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.web import settings
+from app.web.locale import choose
+from app.web.render import render_page
+
+site = Blueprint("site", __name__)
+log = structlog.get_logger()
+
+
+def init_app(app: Flask) -> None:
+    """Add the pages."""
+    app.register_blueprint(site)
+
+
+@site.get("/")
+def home() -> AnyResponse:
+    """Send everyone to the wizard."""
+    return redirect(url_for("wizard.book", **request.args.to_dict()), 302)
+
+
+@site.get("/privacy")
+@site.get("/terms")
+@site.get("/sms-terms")
+def legal() -> Response:
+    """Show a legal text."""
+    choose(request.args.get("lang"))
+    return render_page(f"legal{request.path.replace('-', '_')}.html")
+
+
+@site.get("/robots.txt")
+def robots() -> Response:
+    """Keep crawlers off visits and staff pages."""
+    return Response(
+        "User-agent: *\nDisallow: /w/\nDisallow: /e/\nDisallow: /manage/\nDisallow: /staff/\n",
+        mimetype="text/plain",
+    )
+
+
+@site.get("/.well-known/gpc.json")
+def global_privacy_control() -> Response:
+    """State that we honour Global Privacy Control."""
+    return jsonify(gpc=True, lastUpdate="2026-11-22")
+
+
+@site.get("/.well-known/security.txt")
+def security() -> Response:
+    """Tell researchers where to write."""
+    base = settings().public_base_url
+    return Response(
+        f"Contact: {base}/privacy\nExpires: 2027-11-22T00:00:00Z\nCanonical: {base}/.well-known/security.txt\n",
+        mimetype="text/plain",
+    )
+
+
+@site.post("/csp-report")
+def policy_report() -> tuple[str, int]:
+    """Count a browser's report; its content is not kept."""
+    log.info("csp_report", size=min(request.content_length or 0, 8192))
+    return "", 204
