@@ -114,7 +114,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
                 faults.append(f"{name} is missing")
             continue
         try:
-            values[spec.name] = PARSERS[str(getattr(spec.type, "__name__", spec.type))](raw)
+            values[spec.name] = PARSERS[
+                spec.type.__name__ if isinstance(spec.type, type) else str(spec.type)
+            ](raw)
         except (ValueError, KeyError) as error:
             faults.append(f"{name}: {error}")
     if faults:

@@ -49,6 +49,9 @@ DATA_KEYS = frozenset(
 )
 
 
+DIRECT_TOUCH = Touch()
+
+
 @dataclass(frozen=True)
 class Event:
     """One event of one visit. `data` may hold DATA_KEYS only: nothing that identifies a person has a key."""
@@ -56,7 +59,7 @@ class Event:
     event_type: EventType
     visit_id: uuid.UUID
     data: Mapping[str, Any]  # Any: JSON scalars and lists of field names
-    touch: Touch = Touch()
+    touch: Touch = DIRECT_TOUCH
     booking_id: uuid.UUID | None = None
     is_bot: bool = False
 

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import groupby
 
@@ -73,15 +73,10 @@ MOVE = text("SELECT starts_at, ends_at FROM move_slot(:booking, :slot, :lead)")
 
 
 def open_slots(
-    session: Session,
-    area_id: uuid.UUID,
-    visit_id: uuid.UUID | None,
-    lead: timedelta,
-    now: datetime,
-    days: int = DAYS_SHOWN,
+    session: Session, area_id: uuid.UUID, visit_id: uuid.UUID | None, lead: timedelta, now: datetime
 ) -> list[OpenSlot]:
-    """Return the windows this visit can pick in the next `days` days, soonest first: one query."""
-    until = (now + timedelta(days=days)).astimezone(UTC)
+    """Return the windows this visit can pick in the days shown, soonest first: one query."""
+    until = now + timedelta(days=DAYS_SHOWN)
     rows = session.execute(OPEN, {"area": area_id, "visit": visit_id, "lead": lead, "until": until})
     return [OpenSlot(*row) for row in rows]
 

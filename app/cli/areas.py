@@ -61,7 +61,12 @@ def list_areas(as_json: bool) -> None:  # noqa: FBT001 - click passes options by
             select(*(getattr(ServiceArea, name) for name in COLUMNS)).order_by(ServiceArea.zip_code)
         ).all()
     )
-    print_rows(COLUMNS, rows, as_json=as_json, empty="No areas yet: `areas seed`, `areas add ZIP` or `areas import FILE.csv`")
+    print_rows(
+        COLUMNS,
+        rows,
+        as_json=as_json,
+        empty="No areas yet: `areas seed`, `areas add ZIP` or `areas import FILE.csv`",
+    )
 
 
 @areas.command("seed")

@@ -16,7 +16,9 @@ partners = AppGroup("partners", help="Companies that embed the wizard.")
 
 @partners.command("add")
 @click.option("--name", required=True)
-@click.option("--origin", "origins", multiple=True, required=True, help="Scheme and host of the pages; may be repeated.")
+@click.option(
+    "--origin", "origins", multiple=True, required=True, help="Scheme and host of the pages; may be repeated."
+)
 @click.option("--hue", type=click.IntRange(0, 359), help="Colour of buttons and links, 0 to 359.")
 @click.option("--phone", help="Phone number shown instead of ours.")
 @click.option("--locale", type=click.Choice(LOCALES))
@@ -45,5 +47,7 @@ def list_partners(as_json: bool) -> None:  # noqa: FBT001 - click passes options
 
     Example: flask --app wsgi partners list --json
     """
-    rows = commit(lambda session: [[getattr(row, name) for name in COLUMNS] for row in domain.list_all(session)])
+    rows = commit(
+        lambda session: [[getattr(row, name) for name in COLUMNS] for row in domain.list_all(session)]
+    )
     print_rows(COLUMNS, rows, as_json=as_json, empty="No partners yet: `partners add`")

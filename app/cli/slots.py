@@ -1,6 +1,7 @@
 """Arrival windows: fetch them from the provider, open and close them by hand."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date, datetime, time
 from typing import TypeVar
 
@@ -11,7 +12,10 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.booking import opening
 from app.booking.opening import Closed, Opened, OpeningRefused, Window
-from app.cli.console import commit
+from app.cli.console import as_json, commit, print_json, progress
+from app.jobs import slot_sync
+from app.providers import build_adapters
+from app.providers.ports import ProviderError
 from app.staff import audit_trail
 from app.web import settings
 
@@ -20,7 +24,7 @@ T = TypeVar("T")
 slots = AppGroup("slots", help="Arrival windows.")
 
 
-class Hour(click.ParamType):
+class Hour(click.ParamType[time]):
     """A wall time like 08:00."""
 
     name = "HH:MM"
@@ -33,7 +37,7 @@ class Hour(click.ParamType):
             self.fail(f"«{value}» is not a time like 08:00", param, ctx)
 
 
-class Day(click.ParamType):
+class Day(click.ParamType[date]):
     """A date like 2026-12-01."""
 
     name = "YYYY-MM-DD"
@@ -48,7 +52,32 @@ class Day(click.ParamType):
 
 zip_option = click.option("--zip", "zip_code", required=True, help="ZIP code of the area.")
 date_option = click.option("--date", "day", required=True, type=Day(), help="Day, local to the area.")
-end_option = click.option("--end", type=Hour(), help="End, local to the area; two hours after the start without it.")
+end_option = click.option(
+    "--end", type=Hour(), help="End, local to the area; two hours after the start without it."
+)
+
+
+@slots.command("sync")
+@as_json
+def sync(as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Fetch arrival windows of all active areas from the provider. It also runs by itself every few minutes.
+
+    Example: flask --app wsgi slots sync
+    """
+    progress("Asking the provider for windows ...")
+    try:
+        source = build_adapters(settings()).slot_source
+        figures = slot_sync.sync(commit, source, settings().slot_days)
+    except ProviderError as error:
+        raise click.ClickException(f"the provider could not be asked: {error}") from error
+    if as_json:
+        print_json(asdict(figures))
+        return
+    click.echo(f"{figures.windows} windows of {figures.zones} zones, {figures.changed} rows changed")
+    if figures.stale:
+        raise click.ClickException(
+            f"these zones could not be asked and keep what was known: {', '.join(figures.stale)}"
+        )
 
 
 @slots.command("open")
@@ -56,7 +85,9 @@ end_option = click.option("--end", type=Hour(), help="End, local to the area; tw
 @date_option
 @click.option("--time", "start", required=True, type=Hour(), help="Start, local to the area.")
 @end_option
-@click.option("--capacity", type=click.IntRange(min=1), default=1, show_default=True, help="Bookings this crew takes.")
+@click.option(
+    "--capacity", type=click.IntRange(min=1), default=1, show_default=True, help="Bookings this crew takes."
+)
 def open_window(zip_code: str, day: date, start: time, end: time | None, capacity: int) -> None:
     """Open an arrival window; one that was closed opens again, one that is open stays.
 

@@ -23,7 +23,7 @@ class Later:
 
 def delay(tries: int) -> float:
     """Return 5, 20, 80, 320 s ... up to an hour, cut by a random half so that a crowd does not come back at once."""
-    return min(LONGEST, FIRST * 4 ** min(tries, 8)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+    return min(LONGEST, FIRST * 4.0 ** min(tries, 8)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
 def decide(job: Job, error: ProviderError) -> Later | Abandoned:

@@ -55,7 +55,13 @@ def note(session: Session, provider: str, outcome: Outcome) -> None:
         if row.failures >= OPENS_AFTER:
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(row.failures - OPENS_AFTER, 8))
             session.execute(OPEN, {"provider": provider, "pause": pause})
-            log.error("circuit_opened", provider=provider, outcome=outcome.value, failures=row.failures, pause_s=pause)
+            log.error(
+                "circuit_opened",
+                provider=provider,
+                outcome=outcome.value,
+                failures=row.failures,
+                pause_s=pause,
+            )
 
 
 def pause_left(session: Session, provider: str) -> float | None:

@@ -137,5 +137,10 @@ def complete(session: Session, job: Job, outcome: JobOutcome, reason: str | None
 
 def fail(session: Session, job: Job, abandoned: Abandoned) -> None:
     """Put a locked job into the dead letter box."""
-    values = {"id": job.id, "status": "failed", "outcome": abandoned.outcome, "reason": abandoned.reason[:500]}
+    values = {
+        "id": job.id,
+        "status": "failed",
+        "outcome": abandoned.outcome,
+        "reason": abandoned.reason[:500],
+    }
     session.execute(END, values)

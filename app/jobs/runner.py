@@ -4,10 +4,12 @@ import uuid
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from app.jobs import backoff, circuit, lease as leases
+from app.jobs import backoff, circuit
+from app.jobs import lease as leases
 from app.jobs.backoff import Later
 from app.jobs.handlers import HANDLERS
 from app.jobs.lease import Lease
@@ -40,12 +42,14 @@ def run(process: Process, job_id: uuid.UUID) -> None:
         claimed = claim(process, job_id)
         if claimed is None:
             return
-        with structlog.contextvars.bound_contextvars(
-            job_type=claimed.lease.job.job_type.value,
-            booking_id=str(claimed.lease.job.booking_id),
-            **({"request_id": claimed.lease.job.request_id} if claimed.lease.job.request_id else {}),
-        ):
+        with structlog.contextvars.bound_contextvars(**log_context(claimed.lease.job)):
             finish(process, claimed, call(process, claimed))
+
+
+def log_context(job: Job) -> dict[str, str]:
+    """Return the ids that tie this job's log lines to the booking and to the request that asked for it."""
+    ids = {"job_type": job.job_type, "booking_id": job.booking_id, "request_id": job.request_id}
+    return {name: str(value) for name, value in ids.items() if value is not None}
 
 
 def claim(process: Process, job_id: uuid.UUID) -> Claimed | None:
@@ -74,7 +78,9 @@ def try_claim(session: Session, process: Process, job_id: uuid.UUID) -> Claimed 
     elif row.is_late:
         abandon(session, process, job, Abandoned(JobOutcome.DEADLINE, "not done in time"))
     elif pause is not None:
-        leases.postpone(session, job, Later(pause + 1, uses_attempt=False, reason="provider paused"), claimed=False)
+        leases.postpone(
+            session, job, Later(pause + 1, uses_attempt=False, reason="provider paused"), claimed=False
+        )
     else:
         facts = handler.prepare(session, process, job)
         if not isinstance(facts, Declined):
@@ -90,10 +96,14 @@ def stumble(session: Session, process: Process, job_id: uuid.UUID, reason: str) 
     if row is None:
         return
     lease = leases.take(session, leases.job_of(row), process.lease_seconds)
-    settle_failure(session, process, lease.job, backoff.decide(lease.job, ProviderError(Outcome.TRANSIENT, reason)))
+    settle_failure(
+        session, process, lease.job, backoff.decide(lease.job, ProviderError(Outcome.TRANSIENT, reason))
+    )
 
 
-def call(process: Process, claimed: Claimed) -> Success | ProviderError | LookAgainError | UnresolvedError | FencedError:
+def call(
+    process: Process, claimed: Claimed
+) -> Success | ProviderError | LookAgainError | UnresolvedError | FencedError:
     """Call the provider with no transaction open, and return how that ended, whatever it was."""
     lease = claimed.lease
 

@@ -38,7 +38,7 @@ class Found:
 @manage.get("/manage/<token>")
 def show(token: str) -> Response:
     """Show the booking as it stands now."""
-    return run_link(token, lambda found: render(found))
+    return run_link(token, render)
 
 
 @manage.get("/manage/<token>/visit.ics")

@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
@@ -18,6 +19,9 @@ class TransactionId(UserDefinedType[str]):
     def get_col_spec(self, **_options: object) -> str:
         """Return the type's name in DDL."""
         return "xid8"
+
+
+ischema_names["xid8"] = TransactionId  # so that comparing models with a database knows the type
 
 
 class AnalyticsEvent(Base):

@@ -84,14 +84,18 @@ PROVIDERS = (
     Provider("klaviyo", build_klaviyo),
     Provider("twilio", build_twilio),
 )
+SLOT_SOURCES: dict[str, Callable[[ServiceTitanApi], SlotSource]] = {"servicetitan_adcap": ServiceTitanSlots}
 
 
 def build_adapters(settings: Settings) -> Adapters:
     """Make all adapters; raise ProviderError (config) where an id they need is not set."""
     servicetitan = build_servicetitan(settings)
+    slots = SLOT_SOURCES.get(settings.slot_provider)
+    if slots is None:
+        raise ProviderError(Outcome.CONFIG, f"SLOT_PROVIDER must be one of {', '.join(SLOT_SOURCES)}")
     return Adapters(
         field_service=ServiceTitan(servicetitan),
-        slot_source=ServiceTitanSlots(servicetitan),
+        slot_source=slots(servicetitan),
         email=build_klaviyo(settings),
         sms=build_twilio(settings),
     )

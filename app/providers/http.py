@@ -13,7 +13,6 @@ import httpx
 import structlog
 
 from app import clock
-from app.log import log
 from app.providers.ports import Outcome, ProviderError
 
 MAX_BYTES = 1_000_000
@@ -110,8 +109,8 @@ class HttpClient:
     """Sends requests for one provider. Holds no connection between calls, so threads and forks may share it."""
 
     def __init__(self, provider: str, limits: Limits) -> None:
-        self.provider = provider
         self.limits = limits
+        self._log: structlog.stdlib.BoundLogger = structlog.get_logger(provider=provider)
         self._tls = httpx.create_ssl_context()
 
     def send(self, request: Request) -> Reply:
@@ -127,9 +126,8 @@ class HttpClient:
             outcome = error.outcome
             raise
         finally:
-            log.info(
+            self._log.info(
                 "provider_call",
-                provider=self.provider,
                 operation=request.operation,
                 status=status,
                 outcome=outcome.value,

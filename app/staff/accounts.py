@@ -15,7 +15,9 @@ from app.models.staff import Role
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 200
-HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's least; a login may not cost 64 MB
+HASHER = PasswordHasher(
+    time_cost=2, memory_cost=19 * 1024, parallelism=1
+)  # OWASP's least; a login may not cost 64 MB
 NOBODY = HASHER.hash("nobody has this password")  # an unknown address costs as much time as a known one
 RANK = {role: rank for rank, role in enumerate(Role)}
 ADD = text(
@@ -67,7 +69,12 @@ def add(session: Session, wanted: NewAccount) -> uuid.UUID:
         raise AccountRefused("the name must have 1 to 100 characters")
     if not SHORTEST_PASSWORD <= len(wanted.password) <= LONGEST_PASSWORD:
         raise AccountRefused(f"the password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
-    values = {"email": email, "name": name, "role": wanted.role, "password_hash": HASHER.hash(wanted.password)}
+    values = {
+        "email": email,
+        "name": name,
+        "role": wanted.role,
+        "password_hash": HASHER.hash(wanted.password),
+    }
     added: uuid.UUID | None = session.execute(ADD, values).scalar_one_or_none()
     if added is None:
         raise AccountRefused("somebody with this e-mail address exists already")

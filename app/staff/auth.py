@@ -1,31 +1,28 @@
 """Logging in and out: one answer for every wrong attempt, and only so many of them from one address."""
 
 import structlog
-from flask import Flask, Response, current_app, redirect, request, session, url_for
+from flask import Flask, Response, redirect, request, session, url_for
 from flask_login import login_user, logout_user
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import clock
-from app.extensions import db, login as login_manager
+from app.extensions import db
+from app.extensions import login as login_manager
 from app.staff import accounts, audit_trail
 from app.staff.accounts import Account
 from app.staff.pages import back_to, page, staff
-from app.web import settings, transaction
+from app.web import transaction
+from app.web.limits import refuse_too_many
 
-WRONG_TRIES = RateLimitItemPerMinute(10, 5)
 SEEN = text("UPDATE staff SET last_seen_at = now() WHERE id = :id")
 
 log = structlog.get_logger()
 
 
-def init_app(app: Flask) -> None:
-    """Count wrong attempts in this process, and let sessions find their person."""
-    app.extensions["a1_login_limit"] = FixedWindowRateLimiter(MemoryStorage())
+def init_app(_app: Flask) -> None:
+    """Let sessions find their person."""
     login_manager.user_loader(load_account)
 
 
@@ -43,16 +40,14 @@ def login() -> Response:
 @staff.post("/login")
 def enter() -> AnyResponse:
     """Log in, or answer the same for every wrong attempt."""
-    if is_limited():
-        answer = page("login", 429, error="Too many attempts. Wait five minutes, then try again.", next=wanted_page())
-        answer.headers["Retry-After"] = "300"
-        return answer
+    refuse_too_many("login")
     email, password = request.form.get("email", ""), request.form.get("password", "")
     account = transaction.run(lambda work: let_in(work, email, password))
     if account is None:
-        count_wrong_try()
         log.warning("login_refused")
-        return page("login", 422, error="This e-mail address and password do not belong together.", next=wanted_page())
+        return page(
+            "login", 422, error="This e-mail address and password do not belong together.", next=wanted_page()
+        )
     session.clear()
     session["began"] = int(clock.now().timestamp())
     login_user(account)
@@ -81,19 +76,3 @@ def wanted_page() -> str | None:
     """Return the staff page that asked for the login, never an address elsewhere."""
     path = request.values.get("next", "")
     return path if path.startswith("/staff/") and "\\" not in path and "//" not in path else None
-
-
-def limiter() -> FixedWindowRateLimiter:
-    """Return this process's counter."""
-    counter: FixedWindowRateLimiter = current_app.extensions["a1_login_limit"]
-    return counter
-
-
-def is_limited() -> bool:
-    """Say whether this address has been wrong too often."""
-    return settings().abuse_limits and not limiter().test(WRONG_TRIES, request.remote_addr or "")
-
-
-def count_wrong_try() -> None:
-    """Remember a wrong attempt of this address."""
-    limiter().hit(WRONG_TRIES, request.remote_addr or "")

@@ -19,7 +19,7 @@ COLUMNS = (
     " a.city, a.zip_code, a.timezone FROM bookings b JOIN service_areas a ON a.id = b.service_area_id"
 )
 FILTERED = text(
-    f"{COLUMNS} WHERE (CAST(:before AS uuid) IS NULL OR b.id < :before)"  # noqa: S608 - our own column list
+    f"{COLUMNS} WHERE (CAST(:before AS uuid) IS NULL OR b.id < :before)"
     " AND b.id >= coalesce(uuid_v7_floor(:booked_from), '00000000-0000-0000-0000-000000000000')"
     " AND b.id < coalesce(uuid_v7_floor(:booked_to), 'ffffffff-ffff-ffff-ffff-ffffffffffff')"
     " AND (CAST(:visit_from AS timestamptz) IS NULL OR b.preferred_time >= :visit_from)"
@@ -30,7 +30,7 @@ FILTERED = text(
 )
 BY_REFERENCE = text("SELECT reference FROM bookings WHERE reference = :reference")
 BY_CONTACT = text(
-    f"{COLUMNS} LEFT JOIN customers c ON c.id = b.customer_id"  # noqa: S608 - our own column list
+    f"{COLUMNS} LEFT JOIN customers c ON c.id = b.customer_id"
     " WHERE b.id >= uuid_v7_floor(now() - interval '1 year') AND (CAST(:before AS uuid) IS NULL OR b.id < :before)"
     " AND (b.contact_email = :email OR b.contact_phone = :phone OR c.phone = :phone OR c.email = :email OR (CAST(:name AS text) IS NOT NULL"
     " AND lower(b.contact_first_name || ' ' || b.contact_last_name) LIKE :name))"
@@ -101,7 +101,9 @@ def phone_in(typed: str) -> str | None:
     if sum(letter.isdigit() for letter in typed) < 7:
         return None
     try:
-        return phonenumbers.format_number(phonenumbers.parse(typed, "US"), phonenumbers.PhoneNumberFormat.E164)
+        return phonenumbers.format_number(
+            phonenumbers.parse(typed, "US"), phonenumbers.PhoneNumberFormat.E164
+        )
     except phonenumbers.NumberParseException:
         return None
 

@@ -44,7 +44,9 @@ class Story:
 def find(session: Session, reference: str) -> Story | None:
     """Return the story of a reference, or nothing."""
     booking = session.scalar(
-        select(Booking).where(Booking.reference == reference).options(joinedload(Booking.area), joinedload(Booking.customer))
+        select(Booking)
+        .where(Booking.reference == reference)
+        .options(joinedload(Booking.area), joinedload(Booking.customer))
     )
     if booking is None:
         return None

@@ -1,6 +1,8 @@
 """Bookings: the list, one in full, and its cancellation."""
 
 import uuid
+from collections.abc import Callable
+from functools import partial
 
 from flask import Response, abort, redirect, request, url_for
 from sqlalchemy.orm import Session
@@ -10,7 +12,7 @@ from app.booking import changes
 from app.extensions import db
 from app.models.booking import BookingStatus
 from app.models.staff import Role
-from app.staff import audit_trail, booking_search, booking_story
+from app.staff import audit_trail, booking_search, booking_story, partner_names
 from app.staff.booking_search import Filters, Found
 from app.staff.days import read_day, read_span
 from app.staff.pages import back_to, doer, needs, page, staff
@@ -45,7 +47,7 @@ def show_booking(reference: str) -> AnyResponse:
     story = booking_story.find(db.session(), reference.upper())
     if story is None:
         abort(404)
-    return page("booking", story=story, booking=story.booking)
+    return page("booking", story=story, booking=story.booking, source_words=source_words())
 
 
 @staff.post("/bookings/<reference>/cancel")
@@ -82,7 +84,13 @@ def show(found: Found, filters: Filters, words: str = "") -> Response:
         words=words,
         statuses=list(BookingStatus),
         sources=booking_search.list_sources(db.session()),
+        source_words=source_words(),
     )
+
+
+def source_words() -> Callable[[str], str]:
+    """Return how sources read, partners by their name."""
+    return partial(partner_names.words, names=partner_names.read(db.session()))
 
 
 def read_filters() -> Filters:

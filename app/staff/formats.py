@@ -8,21 +8,40 @@ from flask import Flask
 
 from app import clock
 from app.booking.issues import BY_CODE
+from app.outbox import JobType
 from app.web import settings
+from app.web.formats import clock_time, window
 
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 WORDS = {
     "paid_search": "Paid search", "paid_social": "Paid social", "email": "E-mail", "sms": "SMS", "phone": "Phone",
     "organic": "Organic", "referral": "Referral", "direct": "Direct", "": "Unknown", "owner": "Owner", "renter": "Renter",
-    "servicetitan": "ServiceTitan", "klaviyo": "Klaviyo", "twilio": "Twilio", "zip": "ZIP code", "out_of_area": "Out of area",
+    "servicetitan": "ServiceTitan", "klaviyo": "Klaviyo", "twilio": "Twilio", "en": "English", "es": "Spanish", "zip": "ZIP code", "out_of_area": "Out of area",
     "no_slot": "No open window", "callback": "Call back", "abandoned": "Abandoned", "earlier_slot": "Earlier window",
 }  # fmt: skip
+JOBS: dict[str, str] = {
+    JobType.CREATE_JOB: "ServiceTitan job",
+    JobType.CANCEL_JOB: "ServiceTitan cancellation",
+    JobType.SEND_EMAIL: "E-mail",
+    JobType.SEND_SMS: "SMS",
+    JobType.SYNC_SLOTS: "Arrival windows from the provider",
+}
 
 
 def init_app(app: Flask) -> None:
     """Let templates use these."""
     app.jinja_env.filters.update(
-        ago=ago, age=age, moment=moment, local_day=local_day, in_words=in_words, phone_words=phone_words, issue_words=issue_words
+        ago=ago,
+        age=age,
+        moment=moment,
+        local_day=local_day,
+        in_words=in_words,
+        phone_words=phone_words,
+        issue_words=issue_words,
+        job_words=job_words,
+        window_words=window_words,
+        clock_words=clock_time,
+        wall_time=wall_time,
     )
 
 
@@ -69,7 +88,9 @@ def phone_words(number: str | None) -> str:
     if not number:
         return "–"
     try:
-        return phonenumbers.format_number(phonenumbers.parse(number, "US"), phonenumbers.PhoneNumberFormat.NATIONAL)
+        return phonenumbers.format_number(
+            phonenumbers.parse(number, "US"), phonenumbers.PhoneNumberFormat.NATIONAL
+        )
     except phonenumbers.NumberParseException:
         return number
 
@@ -77,3 +98,19 @@ def phone_words(number: str | None) -> str:
 def issue_words(code: str) -> str:
     """Return the title of an issue."""
     return BY_CODE[code].title if code in BY_CODE else in_words(code)
+
+
+def job_words(job_type: str) -> str:
+    """Return what a delivery is, as people say it."""
+    return JOBS.get(job_type) or in_words(job_type.replace(".", ": "))
+
+
+def window_words(starts_at: datetime, ends_at: datetime, zone: str, *, day: bool = True) -> str:
+    """Return «Tue, Nov 24, 8 AM – 10 AM» in the area's zone, or the times alone."""
+    times = window(starts_at, ends_at, zone)
+    return f"{local_day(starts_at.astimezone(ZoneInfo(zone)).date())}, {times}" if day else times
+
+
+def wall_time(at: datetime, zone: str) -> str:
+    """Return the wall time of a moment as forms take it: «08:00»."""
+    return f"{at.astimezone(ZoneInfo(zone)):%H:%M}"

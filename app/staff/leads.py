@@ -52,7 +52,7 @@ def list_leads() -> Response:
         "leads",
         leads=rows[:PAGE_SIZE],
         before=rows[PAGE_SIZE - 1].id if len(rows) > PAGE_SIZE else None,
-        status=status,
+        shown=status,
         kind=kind,
         kinds=KINDS,
         tabs=[(name, counts.get(name, 0)) for name in STATUSES],
@@ -69,7 +69,10 @@ def handle_lead(lead_id: uuid.UUID) -> AnyResponse:
         abort(422)
 
     def work(session: Session) -> bool:
-        done = session.execute(HANDLE, {"id": lead_id, "status": status, "staff": me().id}).one_or_none() is not None
+        done = (
+            session.execute(HANDLE, {"id": lead_id, "status": status, "staff": me().id}).one_or_none()
+            is not None
+        )
         if done:
             audit_trail.record(session, doer(), f"lead_{status}", f"lead:{lead_id}")
         return done
@@ -80,6 +83,10 @@ def handle_lead(lead_id: uuid.UUID) -> AnyResponse:
     return back_to(here, f"The lead is {status} now.")
 
 
-def read_leads(session: Session, status: str, kind: str | None, before: uuid.UUID | None) -> list[Any]:  # Any: rows
+def read_leads(
+    session: Session, status: str, kind: str | None, before: uuid.UUID | None
+) -> list[Any]:  # Any: rows
     """Return one page and one row more, the newest first."""
-    return list(session.execute(QUERY, {"status": status, "kind": kind, "before": before, "size": PAGE_SIZE + 1}))
+    return list(
+        session.execute(QUERY, {"status": status, "kind": kind, "before": before, "size": PAGE_SIZE + 1})
+    )

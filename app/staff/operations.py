@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from flask import Response
 from sqlalchemy import text
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.extensions import db
+from app.staff.formats import ago
 from app.staff.pages import page, staff
 
 TASKS = text(
@@ -22,11 +22,12 @@ QUEUES = text(
     " min(scheduled_at) FILTER (WHERE status = 'pending' AND scheduled_at <= now()) AS oldest_due"
     " FROM queue_jobs WHERE status IN ('pending', 'processing', 'failed') GROUP BY queue_name ORDER BY queue_name"
 )
-PROVIDERS = text("SELECT provider, state, failures, opened_at, next_probe_at FROM provider_health ORDER BY provider")
+PROVIDERS = text(
+    "SELECT provider, state, failures, opened_at, next_probe_at FROM provider_health ORDER BY provider"
+)
 SYNC = text(
-    "SELECT count(*) AS areas, count(s.at) AS synced, min(s.at) AS oldest, max(s.at) AS newest FROM service_areas a"
-    " LEFT JOIN LATERAL (SELECT max(snapshot_at) AS at FROM time_slots t WHERE t.service_area_id = a.id"
-    " AND t.slot_date >= current_date) s ON true WHERE a.active"
+    "SELECT (SELECT max(finished_at) FROM task_runs WHERE name = 'slots' AND ok) AS at,"
+    " (SELECT count(*) FROM time_slots WHERE available AND starts_at > now()) AS open"
 )
 BEAT = text("SELECT beat_at FROM heartbeat")
 HORIZON = text(
@@ -86,20 +87,27 @@ def check_dispatcher(session: Session) -> Check:
 
 def check_windows(session: Session) -> Check:
     """Say how old our knowledge of the open windows is."""
-    row: Any = session.execute(SYNC).one()  # Any: a row of the statement
-    if not row.areas:
-        return Check("Arrival windows", None, "there are no service areas yet")
-    if row.oldest is None:
-        return Check("Arrival windows", False, "never fetched from the provider")
-    minutes = int((clock.now() - row.oldest).total_seconds() // 60)
-    fresh = row.synced == row.areas and clock.now() - row.oldest < STALE
-    return Check("Arrival windows", fresh, f"{row.synced} of {row.areas} areas fetched, the oldest {minutes} min ago")
+    fetched_at, windows = session.execute(SYNC).one()
+    known = f"open windows: {windows:,}"
+    if fetched_at is None:
+        return Check(
+            "Arrival windows", None if windows else False, f"{known}; no run has fetched all areas yet"
+        )
+    return Check(
+        "Arrival windows",
+        clock.now() - fetched_at < STALE,
+        f"{known}; fetched from the provider {ago(fetched_at)}",
+    )
 
 
 def check_partitions(session: Session) -> Check:
     """Say how far ahead bookings and events can be stored."""
     far = horizon(session, clock.now().date())
-    return Check("Partitions", far.ok, f"made for {far.months} months of bookings and {far.weeks} weeks of events ahead")
+    return Check(
+        "Partitions",
+        far.ok,
+        f"made for {far.months} months of bookings and {far.weeks} weeks of events ahead",
+    )
 
 
 def horizon(session: Session, day: date) -> Horizon:

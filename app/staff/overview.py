@@ -12,7 +12,8 @@ from app.extensions import db
 from app.staff.days import Span, midnight, today
 from app.staff.pages import page, staff
 from app.staff.pending import find_missing
-from app.staff.reports import drawing, overview as overview_report
+from app.staff.reports import drawing
+from app.staff.reports import overview as overview_report
 from app.staff.reports.base import Ask
 from app.web import settings
 
@@ -57,7 +58,7 @@ def overview() -> Response:
         missing=find_missing(session),
         visits=read_visits(session, day),
         visits_tomorrow=read_visits(session, day + timedelta(days=1)),
-        chart=drawing.draw(overview_report.REPORT, rows),
+        chart=drawing.draw(overview_report.REPORT, rows, {}),
         has_data=any(row[1] or row[2] for row in rows),
     )
 
@@ -67,7 +68,9 @@ def read_figures(session: Session, day: date) -> Figures:
     return Figures(*session.execute(FIGURES, {**bounds(day), "today": day}).one())
 
 
-def read_visits(session: Session, day: date) -> list[Any]:  # Any: rows of the statement, for the template alone
+def read_visits(
+    session: Session, day: date
+) -> list[Any]:  # Any: rows of the statement, for the template alone
     """Return whom we visit on a day, in order."""
     return list(session.execute(VISITS, bounds(day)))
 

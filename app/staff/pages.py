@@ -61,7 +61,9 @@ def guard() -> AnyResponse | None:
     if current_user.is_authenticated and clock.now().timestamp() - session.get("began", 0) > SESSION_SECONDS:
         logout_user()
     if not current_user.is_authenticated:
-        wanted = request.path if request.method == "GET" and request.path != url_for("staff.overview") else None
+        wanted = (
+            request.path if request.method == "GET" and request.path != url_for("staff.overview") else None
+        )
         return redirect(url_for("staff.login", next=wanted), 303)
     if request.method == "POST" and not hmac.compare_digest(request.form.get("csrf_token", ""), csrf_token()):
         abort(403)
@@ -112,7 +114,12 @@ def page(template: str, status: int = 200, **context: Any) -> Response:  # Any: 
     signed_in = current_user.is_authenticated
     places = [place for place in PLACES if signed_in and me().can(place.role)]
     return render_page(
-        f"staff/{template}.html", status, places=places, me=current_user if signed_in else None, csrf_token=csrf_token, **context
+        f"staff/{template}.html",
+        status,
+        places=places,
+        me=current_user if signed_in else None,
+        csrf_token=csrf_token,
+        **context,
     )
 
 

@@ -34,7 +34,9 @@ def add_partner() -> AnyResponse:
         key = transaction.run(work)
     except PartnerRefused as error:
         return page("partners", 422, partners=domain.list_all(db.session()), typed=request.form, fault=error)
-    return back_to(url_for("staff.embed", partner=key), "The partner is added. This is what goes into its pages.")
+    return back_to(
+        url_for("staff.embed", partner=key), "The partner is added. This is what goes into its pages."
+    )
 
 
 @staff.get("/partners/<key>")
@@ -58,7 +60,9 @@ def change_partner(key: str) -> AnyResponse:
         transaction.run(work)
     except PartnerRefused as error:
         return page("partner", 422, partner=find(key), typed=request.form, fault=error)
-    return back_to(url_for("staff.list_partners"), "Saved. Pages that are open already follow within a minute.")
+    return back_to(
+        url_for("staff.list_partners"), "Saved. Pages that are open already follow within a minute."
+    )
 
 
 def find(key: str) -> Partner:

@@ -68,7 +68,9 @@ def why(job: Any) -> str:  # Any: a row with the columns of a queue job
     if job.is_paused:
         return "Waiting: the provider does not answer, we try again by ourselves"
     if job.attempts:
-        return f"{tries(job).capitalize()} did not work, next one follows: {job.error_msg or 'no reason kept'}"
+        return (
+            f"{tries(job).capitalize()} did not work, next one follows: {job.error_msg or 'no reason kept'}"
+        )
     return "Waiting for its turn"
 
 

@@ -106,7 +106,9 @@ def open_day() -> AnyResponse:
     """Open again what staff closed on a day."""
     zip_code, day = where()
     return act(
-        "slot_open", None, lambda session: f"{opening.open_day(session, zip_code, day, now=clock.now())} windows opened."
+        "slot_open",
+        None,
+        lambda session: f"{opening.open_day(session, zip_code, day, now=clock.now())} windows opened.",
     )
 
 
@@ -159,7 +161,9 @@ def read_time(raw: str | None) -> time | None:
         return None
 
 
-def read_day_of(session: Session, area: ServiceArea, day: date) -> list[Any]:  # Any: rows for the template alone
+def read_day_of(
+    session: Session, area: ServiceArea, day: date
+) -> list[Any]:  # Any: rows for the template alone
     """Return the windows of a day."""
     return list(session.execute(DAY, {"area": area.id, "day": day}))
 
@@ -169,5 +173,8 @@ def read_strip(session: Session, area: ServiceArea, day: date) -> list[tuple[dat
     first = max(min(day, today() + timedelta(days=STRIP_DAYS - 1)), day - timedelta(days=STRIP_DAYS - 1))
     first = today() if today() <= day < today() + timedelta(days=STRIP_DAYS) else first
     days = [first + timedelta(days=n) for n in range(STRIP_DAYS)]
-    counts = {row.slot_date: row for row in session.execute(STRIP, {"area": area.id, "first": days[0], "last": days[-1]})}
+    counts = {
+        row.slot_date: row
+        for row in session.execute(STRIP, {"area": area.id, "first": days[0], "last": days[-1]})
+    }
     return [(each, counts.get(each)) for each in days]

@@ -16,7 +16,7 @@ STATIC = Path(__file__).parents[1] / "static"
 HUE_MARK = "--hue:262"
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "png": "image/png"}
 BUNDLES = {"app.js": ("js/app.js",), "embed.js": ("js/embed.js",), "theme.css": ("css/tokens.css", "css/app.css"),
-           "staff.css": ("css/staff.css",)}  # fmt: skip
+           "staff.css": ("css/tokens.css", "css/staff.css")}  # fmt: skip
 YEAR = "public, max-age=31536000, immutable"
 
 assets = Blueprint("assets", __name__)

@@ -47,5 +47,5 @@ def unavailable(error: Exception) -> Response:
 def bug(error: Exception) -> Response:
     """Log a fault of ours and apologise."""
     db.session.rollback()
-    log.exception("bug", error=type(error).__name__)
+    log.error("bug", error=type(error).__name__, exc_info=error)
     return render_page("errors/500.html", 500)

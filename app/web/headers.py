@@ -18,6 +18,7 @@ def init_app(app: Flask) -> None:
     """Give each request an id and each answer its headers."""
     app.before_request(name_request)
     app.after_request(add_headers)
+    app.teardown_request(lambda _error: structlog.contextvars.clear_contextvars())
 
 
 def name_request() -> None:

@@ -1,7 +1,7 @@
 """The pages around the wizard: legal texts, robots, well-known files, and a place for browsers' policy reports."""
 
 import structlog
-from flask import Blueprint, Flask, Response, jsonify, redirect, request, url_for
+from flask import Blueprint, Flask, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.web import settings
@@ -20,7 +20,7 @@ def init_app(app: Flask) -> None:
 @site.get("/")
 def home() -> AnyResponse:
     """Send everyone to the wizard."""
-    return redirect(url_for("wizard.book", **request.args.to_dict()), 302)
+    return redirect(f"/book?{request.query_string.decode()}" if request.query_string else "/book", 302)
 
 
 @site.get("/privacy")

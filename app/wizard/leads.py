@@ -19,6 +19,7 @@ from app.web.render import wants_fragment
 from app.wizard import flow, tokens, visitor
 from app.wizard import visit as visits
 from app.wizard.page import Page, Showing, render_step, run_visit, show
+from app.wizard.steps import STEPS
 from app.wizard.steps.base import at_most, one_line, shown, text_only, trimmed
 from app.wizard.steps.contact import NEEDED, email_address, phone_number
 
@@ -69,7 +70,7 @@ def call(token: str) -> Response:
 def record_call(page: Page) -> Response:
     """Count the press; the browser is already dialling."""
     if not visitor.is_cross_site():
-        page.note(EventType.CALL_CLICKED, page.visit.last_step or flow.STEPS[0].name)
+        page.note(EventType.CALL_CLICKED, page.visit.last_step or STEPS[0].name)
     return Response(status=204)
 
 
@@ -133,7 +134,7 @@ def take_callback(page: Page) -> Response:
     here = flow.BY_NAME.get(page.visit.last_step or "", step)
     here = here if flow.is_reachable(here, page.visit.answers) else step
     typed = {name: shown(request.form.get(name, "")) for name in ("first_name", "phone", "note")}
-    if not any(is_ours(page, known.name) for known in flow.STEPS):
+    if not any(is_ours(page, known.name) for known in STEPS):
         return show(page, here, Showing(status=403, values=typed, notice=press_again(), is_view=False))
     form.validate()
     errors = {name: str(found[0]) for name, found in form.errors.items() if name}

@@ -39,6 +39,12 @@ class EventsFailed(Exception):
     """Writing events failed; the step itself is fine and runs again without them."""
 
 
+def is_lost_connection(error: DBAPIError) -> bool:
+    """Say whether the whole transaction is gone, not only the events; a lock not had in time costs only them."""
+    code = transaction.sqlstate(error)
+    return transaction.can_retry(code) and code != "55P03"
+
+
 class EventsRest:
     """After a failure this process writes no events for a while: a visitor never waits for analytics."""
 
@@ -94,10 +100,9 @@ class Page:
         try:
             events.record(self.session, *self.pending)
         except DBAPIError as error:
-            table = transaction.failed_table(error) or ""
-            if table.startswith("analytics_events") or transaction.sqlstate(error) in {"55P03", "57014"}:
-                raise EventsFailed from error
-            raise
+            if is_lost_connection(error):
+                raise
+            raise EventsFailed from error
 
     def flush_beside(self) -> None:
         """Write the events in a savepoint of their own: a booking stands whatever becomes of them."""
@@ -108,10 +113,10 @@ class Page:
                 events.record(self.session, *pending)
             self.session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
         except DBAPIError as error:
-            if transaction.can_retry(transaction.sqlstate(error)) and transaction.sqlstate(error) != "55P03":
+            if is_lost_connection(error):
                 raise
             DROPPED.inc(len(pending))
-            log.error("events_dropped", count=len(pending), sqlstate=transaction.sqlstate(error))
+            log.warning("events_dropped", count=len(pending), sqlstate=transaction.sqlstate(error))
 
 
 def run_visit(token: str, work: Callable[[Page], Response], *, lock: bool = False) -> Response:
@@ -133,7 +138,7 @@ def run_visit(token: str, work: Callable[[Page], Response], *, lock: bool = Fals
         return transaction.run(whole)
     except EventsFailed:
         EventsRest.until = time.monotonic() + EVENTS_REST_SECONDS
-        log.error("events_rest", seconds=EVENTS_REST_SECONDS)
+        log.warning("events_rest", seconds=EVENTS_REST_SECONDS)
         return transaction.run(whole)
 
 
@@ -145,7 +150,7 @@ def open_page(session: Session, handle: Handle, *, lock: bool) -> Page | Respons
         abort(404)
     allow_frames(partner.origins)
     locale.choose(visit.locale if visit else None)
-    if visit is None or visit.is_expired:
+    if visit is None or (visit.is_expired and visit.booking_id is None):
         return expired(partner, visit)
     chosen = request.args.get("lang")
     if request.method == "GET" and chosen in locale.LOCALES:

@@ -72,25 +72,26 @@ def take_answer(page: Page, step: Step) -> Response:
         return after.show_done_again(page)
     if not flow.is_reachable(step, page.visit.answers):
         return go(page.url(flow.first_open(page.visit.answers).name))
-    typed = {name: shown(value) for name, value in request.form.items() if name in step.form()}
+    form = step.form(ImmutableMultiDict(request.form))
+    typed = {name: shown(value) for name, value in request.form.items() if name in form}
     seal = tokens.open_seal(settings(), page.visit.id, step.name, request.form.get("fs", ""))
     if seal is None or visitor.is_cross_site():
         again = gettext("Please check this page and press the button again. Nothing is lost.")
         return show(page, step, Showing(status=403, values=typed, notice=again, is_view=False))
-    form = step.form(ImmutableMultiDict(request.form))
-    posted = Posted(form, frozenset(request.form.getlist("clear")))
     if not form.validate():
         return refuse(page, step, typed, {name: str(found[0]) for name, found in form.errors.items() if name})
+    posted = Posted(form, frozenset(request.form.getlist("clear")))
     try:
-        if step.name == "review":
-            return book(page, step, posted, seal)
-        return store(page, step, posted)
+        return book(page, step, posted, seal) if step.name == "review" else store(page, step, posted)
     except Refused as refusal:
         return refuse(page, step, typed, {refusal.field_name: refusal.message})
-    except NotBookable as missing:
-        return go(page.url(missing.step))
-    except OutOfArea as outside:
-        return leads.leave_area(page, outside.answers)
+    except (NotBookable, OutOfArea) as elsewhere:
+        return lead_elsewhere(page, elsewhere)
+
+
+def lead_elsewhere(page: Page, why: NotBookable | OutOfArea) -> Response:
+    """Go where the answers lead: to a step that is still open, or out of our area."""
+    return go(page.url(why.step)) if isinstance(why, NotBookable) else leads.leave_area(page, why.answers)
 
 
 def store(page: Page, step: Step, posted: Posted) -> Response:

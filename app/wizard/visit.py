@@ -12,8 +12,6 @@ from app.analytics.attribution import Touch, booking_source, touch_from_json
 from app.booking.answers import Answers, answers_from_json
 from app.wizard.tokens import Handle
 
-LIFE = "interval '24 hours'"
-
 
 @dataclass(frozen=True)
 class Visit:
@@ -71,21 +69,21 @@ START = text(
     " device_class, client_addr_hash) VALUES (:partner_id, :embed_mode, :parent_origin, :locale, CAST(:answers AS jsonb),"
     " CAST(:first_touch AS jsonb), CAST(:last_touch AS jsonb), :gpc, :is_bot, :device_class, :client_addr_hash) RETURNING id"
 )
-COLUMNS = (
+LOAD_SQL = (
     "SELECT id, partner_id, embed_mode, parent_origin, locale, answers, first_touch, last_touch, gpc, is_bot, device_class,"
     " submission_id, booking_id, version, last_step, expires_at < clock_timestamp() AS is_expired,"
     " greatest(0, extract(epoch FROM clock_timestamp() - updated_at) * 1000)::bigint AS idle_ms"
     " FROM wizard_sessions WHERE id = :id"
 )
-LOAD = text(COLUMNS)
-LOAD_LOCKED = text(f"{COLUMNS} FOR NO KEY UPDATE")
+LOAD = text(LOAD_SQL)
+LOAD_LOCKED = text(LOAD_SQL + " FOR NO KEY UPDATE")
 KEEP = text(
     "UPDATE wizard_sessions SET answers = CAST(:answers AS jsonb), version = version + :bump, last_step = :last_step,"
-    f" updated_at = clock_timestamp(), expires_at = now() + {LIFE} WHERE id = :id AND version = :version RETURNING version"
+    " updated_at = clock_timestamp(), expires_at = now() + interval '24 hours' WHERE id = :id AND version = :version RETURNING version"
 )
 TOUCH = text(
     "UPDATE wizard_sessions SET last_step = :last_step, locale = :locale, updated_at = clock_timestamp(),"
-    f" expires_at = greatest(expires_at, now() + {LIFE}) WHERE id = :id"
+    " expires_at = greatest(expires_at, now() + interval '24 hours') WHERE id = :id"
 )
 FINISH = text(
     "UPDATE wizard_sessions SET booking_id = :booking_id, answers = CAST(:answers AS jsonb), last_step = :last_step,"

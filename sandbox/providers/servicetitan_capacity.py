@@ -29,6 +29,7 @@ SLOT_TYPES = {
     "Technician", "TechnicianType", "Trade", "Zone",
 }  # fmt: skip
 MAX_RANGE = timedelta(days=14)
+Span = tuple[datetime, datetime]
 
 
 @bp.get(f"/api/dispatch/{TENANT}/zones")
@@ -64,11 +65,12 @@ def list_slots() -> Response:
     ]
     with sim.lock:
         now = sim.now()
+        booked = [(zone, _booked(sim.office, zone)) for zone in crews]
         windows = [window for window in windows_between(start or now, end or now) if window.start > now]
         slots = [
             _slot(window, free)
             for window in windows
-            if (free := [t for zone in crews for t in _free(sim.office, zone, window)])
+            if (free := [t for zone, spans in booked for t in _free(zone, spans, window)])
         ]
     return jsonify(timeStamp=wire(now), availableSlots=slots)
 
@@ -81,13 +83,13 @@ def _numbers(check: Checker, name: str) -> list[int]:
     return value
 
 
-def _free(office: FieldOffice, zone: ZoneFile, window: Window) -> list[Technician]:
+def _free(zone: ZoneFile, booked: list[Span], window: Window) -> list[Technician]:
     """List who is left of the crew. Jobs have no technician yet, so each takes the first."""
-    taken = sum(1 for start, end in _booked(office, zone) if start < window.end and window.start < end)
+    taken = sum(1 for start, end in booked if start < window.end and window.start < end)
     return on_shift(zone, window)[taken:]
 
 
-def _booked(office: FieldOffice, zone: ZoneFile) -> list[tuple[datetime, datetime]]:
+def _booked(office: FieldOffice, zone: ZoneFile) -> list[Span]:
     return [
         (visit.start, visit.end)
         for job in office.jobs.values()

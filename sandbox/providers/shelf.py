@@ -43,9 +43,12 @@ class Shelf:
                 return
             self._saved = self._world.changes
             data = pickle.dumps({"format": FORMAT} | {name: getattr(self._world, name) for name in KEPT})
-        draft = self._path.with_suffix(".new")
-        draft.write_bytes(data)
-        draft.replace(self._path)
+        try:
+            draft = self._path.with_suffix(".new")
+            draft.write_bytes(data)
+            draft.replace(self._path)
+        except OSError as error:
+            sys.stderr.write(f"simulator: not kept over a restart: {error}\n")
 
     def keep_saving(self) -> None:
         """Save in the background until the process ends."""

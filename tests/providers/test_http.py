@@ -93,6 +93,14 @@ def test_the_total_limit_cuts_a_drip_that_each_single_read_would_allow() -> None
     assert 0.9 < spent < 3
 
 
+def test_the_total_limit_cuts_a_silence_that_one_read_would_allow() -> None:
+    with raw_server(hang) as url:
+        started = time.monotonic()
+        with pytest.raises(ProviderError):
+            call(url, Limits(total=0.5, connect=0.5, read=10))
+        assert time.monotonic() - started < 2
+
+
 def test_nobody_listening_is_transient() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -270,3 +270,13 @@ def test_a_booking_in_tucson_goes_to_tucsons_business_unit(sim: Simulator, adapt
     data = sim.effects("servicetitan", "job")[0]["data"]
     assert isinstance(data, dict)
     assert (data["business_unit_id"], data["zone_id"]) == (1012, 51)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"st_job_type_id": None}, "ST_JOB_TYPE_ID"), ({"slot_provider": "magic"}, "SLOT_PROVIDER")],
+)
+def test_a_missing_or_unknown_setting_is_named(sim: Simulator, change: dict[str, object], named: str) -> None:
+    with pytest.raises(ProviderError, match=named) as caught:
+        sim.adapters(**change)
+    assert caught.value.outcome is Outcome.CONFIG

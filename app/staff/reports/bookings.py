@@ -16,8 +16,8 @@ BY_DAY = text(
     " coalesce(cancelled, 0) FROM unnest(CAST(:days AS date[])) AS days (day) LEFT JOIN"
     f" (SELECT (created_at AT TIME ZONE :zone)::date AS day, {COUNTS} {THESE} GROUP BY 1) b ON b.day = days.day ORDER BY days.day"
 )
-BY_SOURCE = text(f"SELECT coalesce(booking_source, ''), {COUNTS} {THESE} GROUP BY 1 ORDER BY booked DESC, 1")  # noqa: S608 - our own words
-BY_ISSUE = text(f"SELECT issue_type, {COUNTS} {THESE} GROUP BY 1 ORDER BY booked DESC, 1")  # noqa: S608 - our own words
+BY_SOURCE = text(f"SELECT coalesce(booking_source, ''), {COUNTS} {THESE} GROUP BY 1 ORDER BY booked DESC, 1")
+BY_ISSUE = text(f"SELECT issue_type, {COUNTS} {THESE} GROUP BY 1 ORDER BY booked DESC, 1")
 STATUSES = (
     Column("Booked", total=True), Column("Not confirmed yet", total=True), Column("Confirmed", total=True),
     Column("Completed", total=True), Column("Cancelled", total=True),
@@ -27,7 +27,10 @@ NONE = "Nothing was booked in these days."
 
 def by_day(session: Session, ask: Ask) -> list[Row]:
     """Return a row for every day, quiet ones too."""
-    return [tuple(row) for row in session.execute(BY_DAY, {**values(ask), "days": ask.span.all_days, "zone": ask.span.zone})]
+    return [
+        tuple(row)
+        for row in session.execute(BY_DAY, {**values(ask), "days": ask.span.all_days, "zone": ask.span.zone})
+    ]
 
 
 def by_source(session: Session, ask: Ask) -> list[Row]:

@@ -33,7 +33,13 @@ def cell_of(column: Column, cell: Cell) -> str:
         return cell.isoformat()
     if isinstance(cell, str):
         return harmless(cell)
-    return f"{100 * cell:.1f}" if column.kind is Kind.SHARE else f"{cell:g}" if isinstance(cell, float) else str(cell)
+    return (
+        f"{100 * cell:.1f}"
+        if column.kind is Kind.SHARE
+        else f"{cell:g}"
+        if isinstance(cell, float)
+        else str(cell)
+    )
 
 
 def harmless(words: str) -> str:

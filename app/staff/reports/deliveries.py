@@ -31,7 +31,10 @@ def jobs(session: Session, ask: Ask) -> list[Row]:
 def messages(session: Session, ask: Ask) -> list[Row]:
     """Return a row for every kind of message and channel."""
     found = session.execute(MESSAGES, {"starts_at": ask.span.starts_at, "ends_at": ask.span.ends_at})
-    return [(name, count, sent, waiting, failed, share(sent, count)) for name, count, sent, waiting, failed in found]
+    return [
+        (name, count, sent, waiting, failed, share(sent, count))
+        for name, count, sent, waiting, failed in found
+    ]
 
 
 REPORTS = (

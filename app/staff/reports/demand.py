@@ -17,7 +17,10 @@ QUERY = text(
 
 def rows(session: Session, ask: Ask) -> list[Row]:
     """Return a row for every ZIP code, the busiest first."""
-    return [tuple(row) for row in session.execute(QUERY, {"starts_at": ask.span.starts_at, "ends_at": ask.span.ends_at})]
+    return [
+        tuple(row)
+        for row in session.execute(QUERY, {"starts_at": ask.span.starts_at, "ends_at": ask.span.ends_at})
+    ]
 
 
 REPORT = Report(

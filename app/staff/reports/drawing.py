@@ -1,13 +1,14 @@
 """From rows to marks on a chart: all arithmetic is here, so that the templates only write down numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from app.staff.formats import in_words, local_day
+from app.staff import partner_names
+from app.staff.formats import local_day
 from app.staff.reports.base import ChartKind, Kind, Report, Row
 
-MOST_LABELS = 7
+MOST_LABELS = 5
 MOST_BARS = 12
 BAR_HEIGHT = 48
 STEPS = (1, 2, 5)
@@ -56,41 +57,55 @@ class Drawing:
     height: int = 200
 
 
-def draw(report: Report, rows: Sequence[Row]) -> Drawing | None:
-    """Return the marks of a report's chart, or nothing where there is nothing to draw."""
+def draw(report: Report, rows: Sequence[Row], names: Mapping[str, str]) -> Drawing | None:
+    """Return the marks of a report's chart, or nothing where there is nothing to draw; `names` are the partners'."""
     values = [number(row[index]) for row in rows for index in report.chart.series]
     if not any(values):
         return None
-    return draw_lines(report, rows) if report.chart.kind is ChartKind.LINE else draw_bars(report, rows)
+    words = [
+        label_words(report.columns[report.chart.label].kind, row[report.chart.label], names) for row in rows
+    ]
+    return (draw_lines if report.chart.kind is ChartKind.LINE else draw_bars)(report, rows, words)
 
 
-def draw_lines(report: Report, rows: Sequence[Row]) -> Drawing:
+def draw_lines(report: Report, rows: Sequence[Row], words: Sequence[str]) -> Drawing:
     """Draw one line a series over the rows in order."""
     chart = report.chart
     step, top = scale(max(number(row[index]) for row in rows for index in chart.series))
     places = [100 * (n + 0.5) / len(rows) for n in range(len(rows))]
-    lines = tuple(line_of(report.columns[index].title, places, [number(row[index]) for row in rows], top) for index in chart.series)
+    lines = tuple(
+        line_of(report.columns[index].title, places, [number(row[index]) for row in rows], top)
+        for index in chart.series
+    )
     ticks = tuple((round(100 - 100 * value / top, 2), f"{value:g}") for value in multiples(step, top))
-    return Drawing(chart.kind, chart.title, summary_of(report, rows), lines, labels_of(report, rows, places), ticks)
+    return Drawing(
+        chart.kind, chart.title, summary_of(report, rows, words), lines, labels_of(words, places), ticks
+    )
 
 
 def line_of(name: str, places: list[float], values: list[float], top: float) -> Line:
     """Return one line."""
-    dots = tuple((round(x, 2), round(100 - 100 * value / top, 2)) for x, value in zip(places, values, strict=True))
+    dots = tuple(
+        (round(x, 2), round(100 - 100 * value / top, 2)) for x, value in zip(places, values, strict=True)
+    )
     return Line(name, " ".join(f"{x},{y}" for x, y in dots), dots if len(dots) <= 31 else ())
 
 
-def labels_of(report: Report, rows: Sequence[Row], places: list[float]) -> tuple[Label, ...]:
+def labels_of(words: Sequence[str], places: list[float]) -> tuple[Label, ...]:
     """Return a few words under the plot, evenly spread."""
-    every = max(1, -(-len(rows) // MOST_LABELS))
-    chosen = range((len(rows) - 1) % every, len(rows), every)
+    every = max(1, -(-len(words) // MOST_LABELS))
+    chosen = range((len(words) - 1) % every, len(words), every)
     return tuple(
-        Label(round(places[n], 2), short(rows[n][report.chart.label]), "end" if places[n] > 92 else "start" if places[n] < 8 else "middle")
+        Label(
+            round(places[n], 2),
+            words[n],
+            "end" if places[n] > 92 else "start" if places[n] < 8 else "middle",
+        )
         for n in chosen
     )
 
 
-def draw_bars(report: Report, rows: Sequence[Row]) -> Drawing:
+def draw_bars(report: Report, rows: Sequence[Row], words: Sequence[str]) -> Drawing:
     """Draw the first series as bars, the other ones as words beside them."""
     chart = report.chart
     index = chart.series[0]
@@ -98,7 +113,7 @@ def draw_bars(report: Report, rows: Sequence[Row]) -> Drawing:
     longest = max(number(row[index]) for row in shown) or 1
     bars = tuple(
         Bar(
-            words=in_words(str(row[chart.label] or "")) if report.columns[chart.label].kind is Kind.WORDS else short(row[chart.label]),
+            words=words[n],
             value=f"{number(row[index]):,.0f}",
             note=note_of(report, shown, n),
             width=round(100 * number(row[index]) / longest, 2),
@@ -106,7 +121,9 @@ def draw_bars(report: Report, rows: Sequence[Row]) -> Drawing:
         )
         for n, row in enumerate(shown)
     )
-    return Drawing(chart.kind, chart.title, summary_of(report, rows), bars=bars, height=len(bars) * BAR_HEIGHT)
+    return Drawing(
+        chart.kind, chart.title, summary_of(report, rows, words), bars=bars, height=len(bars) * BAR_HEIGHT
+    )
 
 
 def note_of(report: Report, rows: Sequence[Row], n: int) -> str:
@@ -119,15 +136,17 @@ def note_of(report: Report, rows: Sequence[Row], n: int) -> str:
     return f"{100 * number(rows[n][index]) / whole:.0f} %" if whole else ""
 
 
-def summary_of(report: Report, rows: Sequence[Row]) -> str:
+def summary_of(report: Report, rows: Sequence[Row], words: Sequence[str]) -> str:
     """Return the chart in a sentence, for those who do not see it."""
     chart = report.chart
     parts = []
     for index in chart.series:
-        best = max(rows, key=lambda row: number(row[index]))
-        whole = sum(number(row[index]) for row in rows)
-        words = f"highest {number(best[index]):,.0f} at {short(best[chart.label])}"
-        parts.append(f"{report.columns[index].title}: {words}" + (f", {whole:,.0f} in all" if chart.kind is not ChartKind.FUNNEL else ""))
+        values = [number(row[index]) for row in rows]
+        best, whole = max(values), sum(values)
+        parts.append(
+            f"{report.columns[index].title}: highest {best:,.0f} at {words[values.index(best)]}"
+            + (f", {whole:,.0f} in all" if chart.kind is not ChartKind.FUNNEL else "")
+        )
     return f"{chart.title}. {'; '.join(parts)}."
 
 
@@ -144,7 +163,7 @@ def scale(highest: float) -> tuple[float, float]:
 
 def multiples(step: float, top: float) -> list[float]:
     """Return zero, the step and its multiples up to the top."""
-    return [step * n for n in range(int(round(top / step)) + 1)]
+    return [step * n for n in range(round(top / step) + 1)]
 
 
 def number(cell: object) -> float:
@@ -152,11 +171,11 @@ def number(cell: object) -> float:
     return float(cell) if isinstance(cell, int | float) else 0.0
 
 
-def short(cell: object) -> str:
-    """Return a cell as a short word."""
+def label_words(kind: Kind, cell: object, names: Mapping[str, str]) -> str:
+    """Return a cell as a label."""
     if isinstance(cell, date):
         return f"{cell:%b} {cell.day}"
-    return in_words(str(cell)) if cell is not None else "–"
+    return partner_names.words(str(cell or ""), names) if kind is Kind.WORDS else str(cell or "–")
 
 
 def day_words(cell: object) -> str:

@@ -12,7 +12,21 @@ from app.staff.reports.base import Ask, Chart, ChartKind, Column, Kind, Report, 
 STEPS = ("zip", "issue", "doors", "ownership", "slot", "contact", "review", "done")
 LAST = STEPS[-1]
 DIMENSIONS = ("channel", "partner", "device", "locale", "variant")
-BOUNDS = (0, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)  # seconds; of report_recompute_day's histogram
+BOUNDS = (
+    0,
+    1,
+    2,
+    5,
+    10,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    1800,
+    3600,
+)  # seconds; of report_recompute_day's histogram
 NARROWED = "".join(f" AND (CAST(:{name} AS text) IS NULL OR {name} = :{name})" for name in DIMENSIONS)
 BY_STEP = text(
     "SELECT step, sum(viewed)::bigint AS viewed, sum(completed)::bigint AS completed, sum(errors)::bigint AS errors,"  # noqa: S608 - our own column names
@@ -47,20 +61,38 @@ def step_row(step: str, row: Any, began: int) -> Row:  # Any: a row of the state
         return (step, row.viewed, None, None, None, share(row.viewed, began), row.errors, None)
     lost = max(row.viewed - row.completed, 0)
     done = share(row.completed, row.viewed)
-    return (step, row.viewed, row.completed, done, lost, share(row.viewed, began), row.errors, median(row.histogram or ()))
+    return (
+        step,
+        row.viewed,
+        row.completed,
+        done,
+        lost,
+        share(row.viewed, began),
+        row.errors,
+        median(row.histogram or ()),
+    )
 
 
 def by_dimension(name: str, session: Session, ask: Ask) -> list[Row]:
     """Return a row for every value of a dimension."""
     return [
-        (row[0], row.visits or 0, row.slot or 0, row.contact or 0, row.booked or 0, share(row.booked or 0, row.visits or 0))
+        (
+            row[0],
+            row.visits or 0,
+            row.slot or 0,
+            row.contact or 0,
+            row.booked or 0,
+            share(row.booked or 0, row.visits or 0),
+        )
         for row in session.execute(BY_DIMENSION[name], values(ask))
     ]
 
 
 def values(ask: Ask) -> dict[str, object]:
     """Return the parameters of the statements."""
-    return {"first": ask.span.first, "last": ask.span.last} | {name: ask.choice.get(name) for name in DIMENSIONS}
+    return {"first": ask.span.first, "last": ask.span.last} | {
+        name: ask.choice.get(name) for name in DIMENSIONS
+    }
 
 
 def median(histogram: Sequence[int]) -> float | None:

@@ -15,7 +15,9 @@ QUERY = text(
 
 def rows(session: Session, ask: Ask) -> list[Row]:
     """Return a row for every day, quiet ones too."""
-    found = session.execute(QUERY, {"days": ask.span.all_days, "first": ask.span.first, "last": ask.span.last})
+    found = session.execute(
+        QUERY, {"days": ask.span.all_days, "first": ask.span.first, "last": ask.span.last}
+    )
     return [(day, visits, booked, share(booked, visits)) for day, visits, booked in found]
 
 
@@ -23,8 +25,13 @@ REPORT = Report(
     name="overview",
     title="Visits and bookings",
     purpose="How many people began the wizard each day, and how many of them booked. A visit counts on the day it began.",
-    columns=(Column("Day", Kind.DAY), Column("Visits", total=True), Column("Booked", total=True), Column("Conversion", Kind.SHARE)),
+    columns=(
+        Column("Day", Kind.DAY),
+        Column("Visits", total=True),
+        Column("Booked", total=True),
+        Column("Conversion", Kind.SHARE),
+    ),
     rows=rows,
-    chart=Chart(ChartKind.LINE, "Visits and bookings by day", 0, (1, 2)),
+    chart=Chart(ChartKind.LINE, "Visits and bookings by day", 0, (2, 1)),
     empty="Nobody has visited the wizard in these days.",
 )

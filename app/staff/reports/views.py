@@ -1,7 +1,8 @@
 """The pages of all reports: index, one report, and its CSV file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from flask import Response, abort, request
 from sqlalchemy import text
@@ -9,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.extensions import db
+from app.staff import partner_names
 from app.staff.days import READY_MADE, Span, read_span
-from app.staff.formats import age, in_words
+from app.staff.formats import age
 from app.staff.pages import page, staff
 from app.staff.reports import BY_NAME, REPORTS, csv_file, drawing
 from app.staff.reports.base import Ask, Cell, Column, Kind, Report, totals
@@ -34,7 +36,7 @@ def list_reports() -> Response:
 def show_report(name: str) -> Response:
     """Show a report as chart and table."""
     report, ask, session = find(name), read_ask(name), db.session()
-    rows = report.rows(session, ask)
+    rows, names = report.rows(session, ask), partner_names.read(session)
     query = {"from": ask.span.first.isoformat(), "to": ask.span.last.isoformat(), **ask.choice}
     return page(
         "report",
@@ -45,10 +47,10 @@ def show_report(name: str) -> Response:
         options=read_options(session, report, ask.span),
         rows=rows,
         totals=totals(report, rows),
-        chart=drawing.draw(report, rows),
-        has_data=drawing.draw(report, rows) is not None,
+        chart=drawing.draw(report, rows, names),
+        code_words=partial(partner_names.words, names=names),
         as_of=read_as_of(session, report),
-        cell_words=cell_words,
+        cell_words=partial(cell_words, names),
         ready_made=READY_MADE,
         query=query,
     )
@@ -93,14 +95,14 @@ def read_as_of(session: Session, report: Report) -> datetime | None:
     return found[0] if found else None
 
 
-def cell_words(column: Column, cell: Cell) -> str:
+def cell_words(names: Mapping[str, str], column: Column, cell: Cell) -> str:
     """Return a cell as people read it."""
     if cell is None:
         return "–"
     if column.kind is Kind.DAY:
         return drawing.day_words(cell)
     if isinstance(cell, str):
-        return in_words(cell) if column.kind is Kind.WORDS else cell
+        return partner_names.words(cell, names) if column.kind is Kind.WORDS else cell
     if column.kind is Kind.SHARE:
         return f"{100 * drawing.number(cell):.1f} %"
     if column.kind is Kind.SECONDS:

@@ -148,7 +148,7 @@
     events();
     choice();
     new MutationObserver(arrived).observe(one("#main"), { childList: true });
-    if (one(".bad, .note[data-focus]", wizard)) one("[data-focus]", wizard).focus();
+    if (one(".note[data-focus]", wizard)) one("[data-focus]", wizard).focus();
   }
   if (framed && window.ResizeObserver) {
     new ResizeObserver(function () {

@@ -88,10 +88,13 @@
       if (value) url.searchParams.set(name, cut(value));
     };
     set("embed", "1");
+    set("mode", mode);
     set("po", location.origin);
-    UTM.concat(CLICK_IDS, "rf", "lp").forEach(function (name) {
+    UTM.concat(CLICK_IDS, "lp").forEach(function (name) {
       set(name, known.last[name]);
     });
+    /* Sent even when empty: the frame's own referrer is this page, which is not where the visitor came from. */
+    url.searchParams.set("rf", known.last.rf || "");
     const first = JSON.stringify(known.first);
     if (mayTrack && first.length <= 900) url.searchParams.set("ft", first);
     set("zip", page.get("zip"));

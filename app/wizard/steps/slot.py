@@ -10,6 +10,7 @@ from babel.dates import format_date
 from flask import request
 from flask_babel import gettext, lazy_gettext
 from wtforms import Form, StringField
+from wtforms.validators import ValidationError
 
 from app.analytics.events import EventType
 from app.booking import slots
@@ -29,7 +30,7 @@ def slot_id(form: Form, entry: Any) -> None:  # noqa: ARG001 - WTForms' signatur
     try:
         uuid.UUID(entry.data or "")
     except ValueError:
-        raise ValueError(CHOOSE_WINDOW) from None
+        raise ValidationError(CHOOSE_WINDOW) from None
 
 
 class SlotForm(Form):

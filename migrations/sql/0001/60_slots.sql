@@ -54,6 +54,12 @@ BEGIN
   SELECT * INTO wanted FROM time_slots WHERE id = p_slot;
   PERFORM 1 FROM slot_capacity WHERE external_slot_id = wanted.external_slot_id FOR NO KEY UPDATE;
 
+  IF NOT wanted.available OR wanted.starts_at <= clock_timestamp() + p_lead
+     OR (wanted.held_by <> p_visit AND wanted.held_until > clock_timestamp())
+     OR coalesce(slot_room(wanted.external_slot_id, p_visit), 0) <= 0 THEN
+    RETURN 'taken';
+  END IF;
+
   IF (SELECT count(*) FROM time_slots
        WHERE held_addr = p_address AND held_by <> p_visit AND held_until > clock_timestamp()) >= 3 THEN
     refusal := 'addr';
@@ -73,11 +79,6 @@ BEGIN
   IF refusal IS NOT NULL THEN
     UPDATE time_slots SET held_by = NULL, held_until = NULL, held_addr = NULL, updated_at = now() WHERE held_by = p_visit;
     RETURN refusal;
-  END IF;
-  IF NOT wanted.available OR wanted.starts_at <= clock_timestamp() + p_lead
-     OR (wanted.held_by <> p_visit AND wanted.held_until > clock_timestamp())
-     OR coalesce(slot_room(wanted.external_slot_id, p_visit), 0) <= 0 THEN
-    RETURN 'taken';
   END IF;
   UPDATE time_slots SET held_by = NULL, held_until = NULL, held_addr = NULL, updated_at = now()
    WHERE held_by = p_visit AND id <> p_slot;

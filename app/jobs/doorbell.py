@@ -1,0 +1,90 @@
+"""Redis and RQ from the dispatcher's side: ring for a job, ask whether a ring is still there. Nothing here is the truth.
+
+The client gives up within half a second and never tries again by itself: the dispatcher's loop must not hang on Redis.
+"""
+
+import time
+import uuid
+from dataclasses import dataclass
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.job import Job as RqJob
+from rq.serializers import JSONSerializer
+from rq.utils import as_text
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
+
+ENTRY = "app.jobs.entry.run"
+PATIENCE = 0.5
+COUNT_FOR = 5.0
+
+
+@dataclass(frozen=True)
+class Ring:
+    """One try to wake a worker for a job. RQ knows it under a name of its own, so that it never meets an older one."""
+
+    job_id: uuid.UUID
+    queue: str
+    count: int
+
+    @property
+    def rq_id(self) -> str:
+        """Return RQ's id of this ring; RQ allows no colon in it."""
+        return f"{self.job_id}-{self.count}"
+
+
+class Doorbell:
+    """The dispatcher's connection to Redis."""
+
+    def __init__(self, url: str, job_timeout: int) -> None:
+        self._client = Redis.from_url(
+            url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 0)
+        )
+        self._job_timeout = job_timeout
+        self._workers: dict[str, tuple[float, int]] = {}
+
+    def answers(self) -> bool:
+        """Say whether Redis is there."""
+        try:
+            return bool(self._client.ping())
+        except RedisError:
+            return False
+
+    def ring(self, ring: Ring) -> None:
+        """Wake a worker. Raise RedisError."""
+        self._queue(ring.queue).enqueue(
+            ENTRY,
+            str(ring.job_id),
+            job_id=ring.rq_id,
+            job_timeout=self._job_timeout,
+            result_ttl=0,
+            failure_ttl=60,
+        )
+
+    def is_waiting(self, ring: Ring) -> bool:
+        """Say whether the ring is queued, or started by a worker that is still alive. Raise RedisError."""
+        queue = self._queue(ring.queue)
+        if self._client.lpos(queue.key, ring.rq_id) is not None:
+            return True
+        status, worker = self._client.hmget(RqJob.key_for(ring.rq_id), "status", "worker_name")
+        if status is None or worker is None or as_text(status) != "started":
+            return False
+        return bool(self._client.exists(f"rq:worker:{as_text(worker)}"))
+
+    def workers(self, queue: str) -> int:
+        """Return how many workers listen, at least one; asked for every few seconds only. Raise RedisError."""
+        known = self._workers.get(queue)
+        if known is None or time.monotonic() - known[0] > COUNT_FOR:
+            known = (time.monotonic(), int(self._client.scard(WORKERS_BY_QUEUE_KEY % queue)))
+            self._workers[queue] = known
+        return max(1, known[1])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _queue(self, name: str) -> Queue:
+        return Queue(name, connection=self._client, serializer=JSONSerializer)

@@ -1,0 +1,127 @@
+"""What happens by itself: each task with its rhythm. One dispatcher starts a task, whoever gets the lock first."""
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app import outbox
+from app.jobs.process import Process
+from app.log import log
+from app.maintenance import partitions, rollups, task_runs, visits
+from app.outbox import JobType, NewJob
+
+Run = Callable[[Process], Mapping[str, object]]
+RETRY_AFTER = timedelta(minutes=5)
+LOOK_EVERY = 2.0
+
+ONE_LEADER = text("SELECT pg_try_advisory_xact_lock(7402, 1)")
+LAST = text(
+    "SELECT clock_timestamp() - started_at AS age, ok FROM task_runs WHERE name = :name ORDER BY started_at DESC LIMIT 1"
+)
+SYNC_IS_OPEN = text(
+    "SELECT EXISTS (SELECT 1 FROM queue_jobs WHERE job_type = :job_type AND status IN ('pending', 'processing'))"
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task: how often it runs, and what it does here. Without `run` it is work for a queue, which reports by itself."""
+
+    name: str
+    every: timedelta
+    run: Run | None
+    every_local: timedelta | None = None
+
+    def rhythm(self, *, is_local: bool) -> timedelta:
+        """Return how often it runs; on one machine, with a person waiting, some run more often."""
+        return self.every_local if is_local and self.every_local else self.every
+
+
+def make_partitions(process: Process) -> Mapping[str, object]:
+    """Make the months and weeks ahead."""
+    return {"made": process.transact(partitions.ensure)}
+
+
+def refresh_reports(process: Process) -> Mapping[str, object]:
+    """Bring the reports' tables up to date."""
+    zone = process.settings.report_timezone
+    return {"days": process.transact(lambda session: rollups.refresh(session, zone))}
+
+
+def delete_visits(process: Process) -> Mapping[str, object]:
+    """Delete visits that ended a month ago, batch by batch."""
+    deleted = 0
+    while batch := process.transact(visits.delete_expired):
+        deleted += batch
+    return {"deleted": deleted}
+
+
+PERIODIC = (
+    Task("partitions", timedelta(days=1), make_partitions),
+    Task("slots", timedelta(minutes=3), None, every_local=timedelta(minutes=1)),
+    Task("rollups", timedelta(minutes=2), refresh_reports, every_local=timedelta(seconds=30)),
+    Task("visits", timedelta(hours=6), delete_visits),
+)
+
+
+def run_for_ever(process: Process, stop: threading.Event) -> None:
+    """Run what is due until told to stop; a failure is written down and never ends the loop."""
+    while not stop.is_set():
+        for task in PERIODIC:
+            if stop.is_set():
+                return
+            try:
+                run_if_due(process, task)
+            except Exception as error:  # noqa: BLE001 - the next round tries again
+                log.error("task_not_started", task=task.name, reason=type(error).__name__)
+        stop.wait(LOOK_EVERY)
+
+
+def run_if_due(process: Process, task: Task) -> bool:
+    """Run a task if its time has come and no other dispatcher has begun it; answer whether it ran."""
+    run_id = process.transact(lambda session: begin(session, process, task))
+    if run_id is None:
+        return False
+    if task.run is not None:
+        finish(process, task.name, task.run, run_id)
+    return True
+
+
+def begin(session: Session, process: Process, task: Task) -> uuid.UUID | None:
+    """Write down that the task begins, if it is due: that row is what keeps other dispatchers from it."""
+    if not session.execute(ONE_LEADER).scalar_one() or not is_due(session, process, task):
+        return None
+    if task.run is not None:
+        return task_runs.start(session, task.name)
+    if session.execute(SYNC_IS_OPEN, {"job_type": JobType.SYNC_SLOTS}).scalar_one():
+        return None
+    run_id = task_runs.start(session, task.name)
+    outbox.add(
+        session,
+        NewJob(JobType.SYNC_SLOTS, None, f"{JobType.SYNC_SLOTS}:{run_id}", {"task_run_id": str(run_id)}),
+    )
+    return run_id
+
+
+def is_due(session: Session, process: Process, task: Task) -> bool:
+    """Say whether the last run is long enough ago; one that failed or never ended comes again sooner."""
+    last = session.execute(LAST, {"name": task.name}).one_or_none()
+    every = task.rhythm(is_local=not process.settings.is_production)
+    return last is None or last.age >= (every if last.ok else min(every, RETRY_AFTER))
+
+
+def finish(process: Process, name: str, run: Run, run_id: uuid.UUID) -> None:
+    """Run the task and write down how it ended."""
+    ok, figures = True, {}
+    try:
+        figures = dict(run(process))
+    except Exception as error:  # noqa: BLE001 - a failed task must not take the dispatcher with it
+        ok, figures = False, {"error": type(error).__name__}
+        log.exception("task_failed", task=name)
+    process.transact(lambda session: task_runs.end(session, run_id, ok=ok, figures=figures))
+    log.info("task_done", task=name, ok=ok, **figures)

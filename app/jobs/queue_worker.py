@@ -1,0 +1,63 @@
+"""RQ's side of a worker: one queue, no fork, and an end as soon as Redis is lost.
+
+No fork: a job here mostly waits for a provider, and a fork with its own database connection costs more than the rest of
+the work. A job that kills the process loses it no more than a horse would: the lease runs out and another worker takes over,
+and no orphan goes on calling the provider. RQ itself would come back after a lost Redis with a pause that grows to a minute;
+a new process is there in two seconds.
+"""
+
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from rq import Queue, SimpleWorker
+from rq.job import Job as RqJob
+from rq.serializers import JSONSerializer
+
+from app.log import log
+
+WORKER_TTL = 30  # an idle worker blocks for 15 s less; between pops it does RQ's housekeeping
+HOUSEKEEPING = 30
+
+
+class RedisLostError(Exception):
+    """Redis went away while the worker waited; not a redis error, because RQ would sleep on those."""
+
+
+class WatchedQueue(Queue):
+    """A queue whose waiting ends when Redis does."""
+
+    @classmethod
+    def dequeue_any(cls, *arguments: Any, **options: Any) -> Any:  # Any: passed through to RQ as they come
+        """Wait for a ring."""
+        try:
+            return super().dequeue_any(*arguments, **options)
+        except (RedisConnectionError, RedisTimeoutError) as error:
+            raise RedisLostError from error
+
+
+class QueueWorker(SimpleWorker):
+    """Runs the jobs of one queue in its own process."""
+
+    queue_class = WatchedQueue
+    job_class = RqJob
+
+
+def work(url: str, queue: str) -> int:
+    """Work until told to stop or Redis is lost; answer the exit code."""
+    connection = Redis.from_url(url, socket_connect_timeout=2)
+    try:
+        worker = QueueWorker(
+            [WatchedQueue(queue, connection=connection, serializer=JSONSerializer)],
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=WORKER_TTL,
+            maintenance_interval=HOUSEKEEPING,
+            log_job_description=False,
+        )
+        worker.work(logging_level="WARNING")
+    except (RedisConnectionError, RedisTimeoutError) as error:
+        log.warning("redis_lost", queue=queue, reason=type(error).__name__)
+        return 1
+    return 0
