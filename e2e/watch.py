@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Request
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request
 
 
 @dataclass
@@ -50,19 +50,9 @@ class Watch:
 
     def cookies_sent_to(self, base: str) -> list[str]:
         """Cookie headers that reached one origin, as the network stack sent them."""
-        sent = []
-        for request in self.to(base):
-            if request.failure is None:
-                sent += [value for value in (_cookie(request),) if value is not None]
-        return sent
+        headers = [request.header_value("cookie") for request in self.to(base) if request.failure is None]
+        return [value for value in headers if value is not None]
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.troubles.append(f"{message.text} ({message.location.get('url', '')})")
-
-
-def _cookie(request: Request) -> str | None:
-    try:
-        return request.header_value("cookie")
-    except Error:
-        return None  # its page is gone, and with it what was asked

@@ -68,9 +68,8 @@ def default_in_words(spec: Field[object]) -> str:
         return "required"
     if isinstance(spec.default, bool):
         return "`on`" if spec.default else "`off`"
-    return (
-        f"`{spec.default}`" if spec.default not in {"", (), None, MISSING} or spec.default == 0 else "empty"
-    )
+    has_none = spec.default in {"", (), None, MISSING}
+    return "empty" if has_none else f"`{spec.default}`"
 
 
 def test_every_setting_is_documented_with_its_default() -> None:

@@ -14,8 +14,7 @@ from app.booking import partners
 from app.booking.partners import PartnerData
 from app.cli import demo_rows
 from app.cli.console import commit, progress
-from app.cli.demo_plan import Plan
-from app.cli.demo_rows import Scene
+from app.cli.demo_plan import Plan, Scene
 from app.maintenance import partitions, rollups
 from app.web import settings
 

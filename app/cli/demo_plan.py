@@ -1,6 +1,7 @@
 """What a demonstration's visitors did: invented people and their walks through the wizard, the same at every run."""
 
 import random
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -64,6 +65,7 @@ ISSUES = {
     "broken_spring": 26, "opener_dead": 19, "door_stuck_closed": 14, "noisy_slow": 11, "off_track": 8, "door_stuck_open": 7,
     "remote_keypad": 5, "tune_up": 4, "panel_damage": 3, "new_opener": 3,
 }  # fmt: skip
+OUTSIDE = ("86001", "85701", "86301", "85635", "86001", "85701", "92225")
 REASONS = ("Fixed it with a neighbour", "Found another day with us", "Sold the house")
 
 
@@ -120,6 +122,7 @@ class Walk:
     person: Person
     visit_at: datetime
     cancel_reason: str | None
+    outside: str | None
 
     @property
     def is_booked(self) -> bool:
@@ -130,6 +133,35 @@ class Walk:
     def booked_at(self) -> datetime:
         """Return when the last step was completed."""
         return self.at + timedelta(milliseconds=sum(self.stays_ms[: self.reached]))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What all rows of a demonstration share."""
+
+    now: datetime
+    fee_cents: int
+    direct_id: uuid.UUID
+    partner_id: uuid.UUID
+    partner_key: str
+
+    def source_of(self, walk: Walk) -> str:
+        """Return the booking source of a walk."""
+        return f"partner:{self.partner_key}" if walk.campaign.is_partner else walk.campaign.channel
+
+
+@dataclass(frozen=True)
+class Made:
+    """A walk with the ids the database made for it."""
+
+    walk: Walk
+    visit_id: uuid.UUID
+    booking_id: uuid.UUID | None
+
+    @property
+    def status(self) -> str:
+        """Return where a booking of this walk stands once its whole story is told."""
+        return "cancelled" if self.walk.cancel_reason else "confirmed"
 
 
 class Plan:
@@ -180,6 +212,7 @@ class Plan:
             person=self._person(),
             visit_at=self._window(zip_code, at),
             cancel_reason=roll.choice(REASONS) if roll.random() < 0.07 else None,
+            outside=roll.choice(OUTSIDE) if reached == 0 and roll.random() < 0.4 else None,
         )
 
     def _person(self) -> Person:

@@ -143,4 +143,4 @@ def settle(session: Session, _job: Job, envelope: Envelope, external_id: str) ->
 def abandon(session: Session, _process: Process, job: Job, abandoned: Abandoned) -> None:
     """Close the message as failed."""
     reason = f"{abandoned.outcome}: {abandoned.reason}"[:300]
-    session.execute(FAILED, {"id": job.payload["notification_id"], "reason": reason})
+    session.execute(FAILED, {"id": job.payload.get("notification_id"), "reason": reason})

@@ -122,6 +122,6 @@ def finish(process: Process, name: str, run: Run, run_id: uuid.UUID) -> None:
         figures = dict(run(process))
     except Exception as error:  # noqa: BLE001 - a failed task must not take the dispatcher with it
         ok, figures = False, {"error": type(error).__name__}
-        log.exception("task_failed", task=name)
+        log.error("task_failed", task=name, error=type(error).__name__)
     process.transact(lambda session: task_runs.end(session, run_id, ok=ok, figures=figures))
     log.info("task_done", task=name, ok=ok, **figures)

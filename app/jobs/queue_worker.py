@@ -6,6 +6,7 @@ and no orphan goes on calling the provider. RQ itself would come back after a lo
 a new process is there in two seconds.
 """
 
+import time
 from typing import Any
 
 from redis import Redis
@@ -44,8 +45,21 @@ class QueueWorker(SimpleWorker):
     job_class = RqJob
 
 
+def wait_for_redis(url: str) -> None:
+    """Wait here while Redis is away: ending and starting again every few seconds would only burn time."""
+    with Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as connection:
+        while True:
+            try:
+                connection.ping()
+            except (RedisConnectionError, RedisTimeoutError):
+                time.sleep(0.5)
+            else:
+                return
+
+
 def work(url: str, queue: str) -> int:
     """Work until told to stop or Redis is lost; answer the exit code."""
+    wait_for_redis(url)
     connection = Redis.from_url(url, socket_connect_timeout=2)
     try:
         worker = QueueWorker(

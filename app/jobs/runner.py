@@ -1,7 +1,9 @@
 """One job from claim to finish: three short transactions, with the provider's call between them and outside of all."""
 
+import traceback
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -59,7 +61,7 @@ def claim(process: Process, job_id: uuid.UUID) -> Claimed | None:
     except (DBAPIError, PoolTimeout):
         raise
     except Exception as error:  # noqa: BLE001 - whatever a handler trips over must not ring for ever
-        log.exception("job_crashed")
+        log.error("job_crashed", **where(error))
         reason = type(error).__name__
         process.transact(lambda session: stumble(session, process, job_id, reason))
         return None
@@ -90,6 +92,12 @@ def try_claim(session: Session, process: Process, job_id: uuid.UUID) -> Claimed 
     return None
 
 
+def where(error: Exception) -> dict[str, str]:
+    """Name an unexpected error and its place; its message may repeat what a person typed."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return {"error": type(error).__name__, "at": f"{Path(last.filename).name}:{last.lineno} {last.name}"}
+
+
 def stumble(session: Session, process: Process, job_id: uuid.UUID, reason: str) -> None:
     """Count a failed claim as an attempt."""
     row = leases.lock_due(session, job_id)
@@ -116,7 +124,7 @@ def call(
     except (ProviderError, LookAgainError, UnresolvedError, FencedError) as ended:
         return ended
     except Exception as error:  # noqa: BLE001 - a bug or a time-out in mid-call: whether it had its effect is unknown
-        log.exception("job_crashed")
+        log.error("job_crashed", **where(error))
         return ProviderError(Outcome.UNCERTAIN, type(error).__name__)
 
 

@@ -1,0 +1,1 @@
+"""What keeps the database fit: partitions ahead, rollups fresh, ended visits gone."""

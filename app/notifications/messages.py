@@ -15,7 +15,7 @@ from app.models.notification import Channel
 from app.notifications.queue import MessageKind
 
 LOCALES = ("en", "es")
-LONGEST_COMPANY = 40
+LONGEST_COMPANY = 30
 MAX_SEGMENTS = 2
 
 GSM7 = frozenset(
@@ -99,7 +99,7 @@ def email_text(wording: Wording, facts: Facts) -> EmailText:
 def _render(wording: Wording, channel: Channel, facts: Facts) -> str:
     locale = facts.locale if facts.locale in LOCALES else LOCALES[0]
     values = asdict(facts) | {
-        "company": facts.company[:LONGEST_COMPANY],
+        "company": facts.company[:LONGEST_COMPANY].strip(),
         "company_phone": spoken_phone(facts.company_phone),
         "window": window_words(facts),
     }

@@ -13,19 +13,14 @@ from app.web import settings
 from app.web.formats import clock_time, window
 
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
-WORDS = {
+WORDS: dict[str, str] = {
     "paid_search": "Paid search", "paid_social": "Paid social", "email": "E-mail", "sms": "SMS", "phone": "Phone",
     "organic": "Organic", "referral": "Referral", "direct": "Direct", "": "Unknown", "owner": "Owner", "renter": "Renter",
     "servicetitan": "ServiceTitan", "klaviyo": "Klaviyo", "twilio": "Twilio", "en": "English", "es": "Spanish", "zip": "ZIP code", "out_of_area": "Out of area",
     "no_slot": "No open window", "callback": "Call back", "abandoned": "Abandoned", "earlier_slot": "Earlier window",
+    JobType.CREATE_JOB: "ServiceTitan job", JobType.CANCEL_JOB: "ServiceTitan cancellation", JobType.SEND_EMAIL: "E-mail",
+    JobType.SEND_SMS: "SMS", JobType.SYNC_SLOTS: "Arrival windows from the provider",
 }  # fmt: skip
-JOBS: dict[str, str] = {
-    JobType.CREATE_JOB: "ServiceTitan job",
-    JobType.CANCEL_JOB: "ServiceTitan cancellation",
-    JobType.SEND_EMAIL: "E-mail",
-    JobType.SEND_SMS: "SMS",
-    JobType.SYNC_SLOTS: "Arrival windows from the provider",
-}
 
 
 def init_app(app: Flask) -> None:
@@ -38,7 +33,6 @@ def init_app(app: Flask) -> None:
         in_words=in_words,
         phone_words=phone_words,
         issue_words=issue_words,
-        job_words=job_words,
         window_words=window_words,
         clock_words=clock_time,
         wall_time=wall_time,
@@ -98,11 +92,6 @@ def phone_words(number: str | None) -> str:
 def issue_words(code: str) -> str:
     """Return the title of an issue."""
     return BY_CODE[code].title if code in BY_CODE else in_words(code)
-
-
-def job_words(job_type: str) -> str:
-    """Return what a delivery is, as people say it."""
-    return JOBS.get(job_type) or in_words(job_type.replace(".", ": "))
 
 
 def window_words(starts_at: datetime, ends_at: datetime, zone: str, *, day: bool = True) -> str:

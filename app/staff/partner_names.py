@@ -20,4 +20,4 @@ def read(session: Session) -> dict[str, str]:
 def words(code: str, names: Mapping[str, str]) -> str:
     """Return a channel, source or partner as people say it."""
     key = code.removeprefix(PREFIX)
-    return names[key] if key in names and (key == code or key != BUILT_IN) else in_words(code)
+    return names[key] if key in names and key != BUILT_IN else in_words(code)

@@ -15,7 +15,8 @@ from flask import Blueprint, Flask, Response, abort, request
 STATIC = Path(__file__).parents[1] / "static"
 HUE_MARK = "--hue:262"
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "png": "image/png"}
-BUNDLES = {"app.js": ("js/app.js",), "embed.js": ("js/embed.js",), "theme.css": ("css/tokens.css", "css/app.css"),
+THEME = tuple(f"css/{part}.css" for part in ("tokens", "base", "answers", "fields", "parts", "wide"))
+BUNDLES = {"app.js": ("js/app.js",), "embed.js": ("js/embed.js",), "theme.css": THEME,
            "staff.css": ("css/tokens.css", "css/staff.css")}  # fmt: skip
 YEAR = "public, max-age=31536000, immutable"
 

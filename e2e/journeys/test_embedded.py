@@ -54,8 +54,7 @@ def test_a_visitor_of_a_partner_books_without_a_cookie(
         assert watch.hosts == {urlsplit(base).netloc, urlsplit(host.url).netloc}
         assert watch.cookies_sent_to(base) == []
         assert watch.surprises == []
-        assert cookies_that_come_back(context, control_port) == COME_BACK[cookies], "the control failed"
-        assert bool(watch.cookies_sent_to(f"http://127.0.0.1:{control_port}")) == bool(COME_BACK[cookies])
+        assert cookies_that_come_back(context, watch, control_port) == COME_BACK[cookies], "the control failed"
 
 
 def book_step_by_step(host: Host, wizard: Wizard) -> str:
@@ -128,16 +127,17 @@ def reaches_every_provider_once(evidence: Evidence, reference: str, person: Pers
     assert effects == expected | ({("twilio", "message"): [1]} if person.sms else {})
 
 
-def cookies_that_come_back(context: BrowserContext, port: int) -> set[str]:
-    """Which cookies of a framed site of ours this browser sends on the second request."""
+def cookies_that_come_back(context: BrowserContext, watch: Watch, port: int) -> set[str]:
+    """Which cookies of a framed site of our own this browser sends on the second request, as that site saw them."""
     page = context.new_page()
     page.goto(f"http://localhost:{port}/frame?url=http://127.0.0.1:{port}/set")
     frame = page.frames[1]
     frame.wait_for_load_state()
     frame.goto(f"http://127.0.0.1:{port}/seen")
     cookies = (frame.locator("#seen").text_content() or "").split("; ")
-    page.close()
-    return {cookie.partition("=")[0] for cookie in cookies} - {""}
+    seen = {cookie.partition("=")[0] for cookie in cookies} - {""}
+    assert bool(watch.cookies_sent_to(f"http://127.0.0.1:{port}")) == bool(seen), "the watch misses cookies"
+    return seen
 
 
 def test_a_booking_by_a_frame_without_our_script_is_counted_for_the_partner(

@@ -81,7 +81,8 @@ def test_a_window_that_somebody_else_took_is_replaced_by_another(
     wizard.press()
     wizard.is_on("contact").walk_to("review")
     evidence.release_holds()
-    rival = open_booking(arrive().page, base, person=Person(first_name="Rio", email="rio@example.com"))
+    rio = Person(first_name="Rio", email="rio@example.com")
+    rival = open_booking(arrive().page, base, person=rio, zip_code=wizard.zip_code)
     rival.walk_to("slot")
     assert rival.pick_window() == lost
     rival.press()
@@ -94,9 +95,11 @@ def test_a_window_that_somebody_else_took_is_replaced_by_another(
     chosen = wizard.pick_window()
     assert chosen != lost
     wizard.press()
-    reference = wizard.is_on("review").book()
-    assert str(evidence.booking(reference)["time_slot_id"]) == chosen
-    kinds = [event["event_type"] for event in evidence.events(evidence.booking(reference)["session_id"])]
+    wizard.is_on("contact").press()
+    booking = evidence.booking(wizard.is_on("review").book())
+    assert str(booking["time_slot_id"]) == chosen
+    assert (booking["contact_email"], booking["access_notes"]) == (ANA.email, ANA.access_notes)
+    kinds = [event["event_type"] for event in evidence.events(booking["session_id"])]
     assert kinds.count("slot_lost") == 1
 
 

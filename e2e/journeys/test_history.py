@@ -30,6 +30,7 @@ def test_back_forward_and_refresh_keep_every_answer(wizard: Wizard) -> None:
         wizard.is_on(step).answer(step)
         given[step] = wizard.given()
         wizard.press()
+    wizard.is_on("review")
     for step in reversed(ANSWERED):
         wizard.page.evaluate("history.back()")
         wizard.is_on(step)

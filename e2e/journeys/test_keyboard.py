@@ -34,7 +34,7 @@ def test_after_a_mistake_the_summary_has_the_focus_and_leads_to_the_field(visito
 
 def test_the_focus_can_always_be_seen(visitor: Visitor, base: str) -> None:
     wizard = open_booking(visitor.page, base).walk_to("ownership")
-    for _ in range(6):
+    for _ in range(4):
         visitor.page.keyboard.press("Tab")
         ring = wizard.focused.evaluate(
             "element => [element, element.closest('label')].filter(Boolean).some(part => {"

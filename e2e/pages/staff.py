@@ -1,6 +1,6 @@
 """The office's pages."""
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 
 class Office:
@@ -24,9 +24,9 @@ class Office:
         self.page.goto(f"{self.base}/staff/{path}")
         return self.page
 
-    def find(self, words: str) -> Locator:
-        """Look for a person or booking; give the rows that were found."""
+    def find(self, words: str) -> Page:
+        """Look for a person or booking; a reference leads straight to its booking."""
         self.go("bookings")
         self.page.get_by_label("Find a person or booking").fill(words)
         self.page.get_by_role("button", name="Find").click()
-        return self.page.locator("table tbody tr")
+        return self.page

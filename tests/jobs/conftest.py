@@ -29,9 +29,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def process(
-    database: Engine, environ: dict[str, str], sim: Simulator, redis_url: str
-) -> Iterator[Process]:
+def process(database: Engine, environ: dict[str, str], sim: Simulator, redis_url: str) -> Iterator[Process]:
     """What a worker holds: three seconds of lease, so that dead workers are found soon."""
     settings = sim.settings(
         database_url=environ["DATABASE_URL"], redis_url=redis_url, app_env="local", job_lease_seconds=3

@@ -3,7 +3,7 @@
 from app.jobs import runner
 from app.jobs.process import Process
 from app.outbox import JobType
-from tests.jobs.booked import book, booking, cancel, hand_out, job_of, run_all, run_type
+from tests.jobs.booked import book, booking, cancel, do, hand_out, job_of, run_all, run_type
 from tests.providers.simulated import JOBS, Simulator
 
 CREATE, CANCEL = JobType.CREATE_JOB, JobType.CANCEL_JOB
@@ -46,15 +46,30 @@ def test_a_create_in_the_dead_letter_box_does_not_block_the_cancel(process: Proc
 def test_a_job_whose_id_never_reached_us_is_found_and_cancelled(process: Process, sim: Simulator) -> None:
     booking_id = book(process)
     sim.fault("servicetitan", "drop_after_commit", "POST", JOBS)
-    sim.fault("servicetitan", "error", "GET", JOBS, status=400)
-    run_type(process, booking_id, CREATE)  # the look before the create is refused: dead letter
-    assert job_of(process, booking_id, CREATE).status == "failed"
-    sim.world.faults.faults.clear()
-    made = process.adapters.field_service
-    assert made.find_job(booking_id) is None
+    run_type(process, booking_id, CREATE)
+    do(
+        process,
+        "UPDATE queue_jobs SET status = 'failed', outcome = 'exhausted' WHERE job_type = :type",
+        type=CREATE,
+    )
     cancel(process, booking_id)
     run_all(process)
-    assert sim.effects("servicetitan", "cancel") == []
+    assert job_of(process, booking_id, CANCEL).outcome == "ok"
+    assert [effect["count"] for effect in sim.effects("servicetitan", "cancel")] == [1]
+
+
+def test_a_job_that_may_still_be_coming_is_looked_for_twice(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    sim.fault("servicetitan", "drop_before", "POST", JOBS)
+    run_type(process, booking_id, CREATE)
+    do(
+        process,
+        "UPDATE queue_jobs SET status = 'failed', outcome = 'exhausted' WHERE job_type = :type",
+        type=CREATE,
+    )
+    cancel(process, booking_id)
+    assert run_type(process, booking_id, CANCEL).status == "pending"
+    assert run_type(process, booking_id, CANCEL).outcome == "ok"
 
 
 def test_cancelling_twice_is_one_effect(process: Process, sim: Simulator) -> None:
@@ -68,7 +83,9 @@ def test_cancelling_twice_is_one_effect(process: Process, sim: Simulator) -> Non
     assert booking(process, booking_id).upstream_slot_key is None
 
 
-def test_a_cancel_that_fails_for_good_is_told_before_the_truck_rolls(process: Process, sim: Simulator) -> None:
+def test_a_cancel_that_fails_for_good_is_told_before_the_truck_rolls(
+    process: Process, sim: Simulator
+) -> None:
     booking_id = book(process)
     run_type(process, booking_id, CREATE)
     cancel(process, booking_id)

@@ -1,6 +1,7 @@
 """A booking becomes exactly one job in ServiceTitan, whatever happens on the way."""
 
 import pytest
+from sqlalchemy import Engine
 
 from app.jobs import runner
 from app.jobs.process import Process
@@ -21,7 +22,9 @@ def test_a_booking_is_confirmed_once_its_job_exists(process: Process, sim: Simul
     assert (row.status, row.servicetitan_job_id) == ("confirmed", made[0]["id"])
     assert row.upstream_slot_key is not None
     assert row.upstream_since is not None
-    history = rows(process, "SELECT from_status, to_status, actor FROM booking_status_history ORDER BY at, id")
+    history = rows(
+        process, "SELECT from_status, to_status, actor FROM booking_status_history ORDER BY at, id"
+    )
     assert [tuple(edge) for edge in history][-1] == ("pending", "confirmed", "servicetitan")
 
 
@@ -34,10 +37,12 @@ def test_the_confirmation_is_counted_with_the_last_touch(process: Process) -> No
     ]
 
 
-def test_analytics_out_of_order_never_costs_a_confirmation(process: Process, owner) -> None:
+def test_analytics_out_of_order_never_costs_a_confirmation(process: Process, owner: Engine) -> None:
     booking_id = book(process)
     with owner.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE analytics_events ADD CONSTRAINT broken CHECK (false) NOT VALID")
+        connection.exec_driver_sql(
+            "ALTER TABLE analytics_events ADD CONSTRAINT broken CHECK (false) NOT VALID"
+        )
     try:
         run_type(process, booking_id, CREATE)
     finally:
@@ -80,7 +85,9 @@ def test_a_refused_connection_needs_no_second_look(process: Process, sim: Simula
     assert run_type(process, booking_id, CREATE).outcome == "ok"
 
 
-def test_what_is_known_is_stored_step_by_step_and_not_asked_for_again(process: Process, sim: Simulator) -> None:
+def test_what_is_known_is_stored_step_by_step_and_not_asked_for_again(
+    process: Process, sim: Simulator
+) -> None:
     booking_id = book(process)
     sim.fault("servicetitan", "error", "POST", JOBS, status=503)
     known = run_type(process, booking_id, CREATE).provider_ref
@@ -103,15 +110,21 @@ def test_a_refusal_for_good_goes_to_the_office(process: Process, sim: Simulator)
     assert "no job" in row.needs_attention
 
 
-def test_wrong_credentials_cost_no_attempt_and_hold_the_provider_back(process: Process, sim: Simulator) -> None:
+def test_wrong_credentials_cost_no_attempt_and_hold_the_provider_back(
+    process: Process, sim: Simulator
+) -> None:
     booking_id = book(process)
     sim.fault("servicetitan", "error", path="/connect/token", status=401, times=4)
     held = run_type(process, booking_id, CREATE)
     assert (held.status, held.attempts) == ("pending", 0)
-    assert rows(process, "SELECT state FROM provider_health WHERE provider = 'servicetitan'")[0].state == "open"
+    assert (
+        rows(process, "SELECT state FROM provider_health WHERE provider = 'servicetitan'")[0].state == "open"
+    )
 
 
-def test_cancelled_while_the_job_is_being_made_ends_cancelled_there_too(process: Process, sim: Simulator) -> None:
+def test_cancelled_while_the_job_is_being_made_ends_cancelled_there_too(
+    process: Process, sim: Simulator
+) -> None:
     booking_id = book(process)
     service = process.adapters.field_service
     service.create_job = during(service, "create_job", lambda: cancel(process, booking_id))
@@ -156,7 +169,10 @@ def test_a_window_that_is_gone_upstream_makes_no_job(process: Process, sim: Simu
 
 def test_the_confirmations_do_not_wait_once_the_job_exists(process: Process) -> None:
     booking_id = book(process)
-    assert job_of(process, booking_id, JobType.SEND_EMAIL).scheduled_at > job_of(process, booking_id, CREATE).scheduled_at
+    assert (
+        job_of(process, booking_id, JobType.SEND_EMAIL).scheduled_at
+        > job_of(process, booking_id, CREATE).scheduled_at
+    )
     runner.run(process, job_of(process, booking_id, CREATE).id)
     for kind in (JobType.SEND_EMAIL, JobType.SEND_SMS):
         runner.run(process, job_of(process, booking_id, kind).id)

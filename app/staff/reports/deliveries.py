@@ -23,7 +23,7 @@ MESSAGES = text(
 def jobs(session: Session, ask: Ask) -> list[Row]:
     """Return a row for every kind of delivery."""
     return [
-        (row[0].replace(".", ": "), *row[1:7], float(row[7]) if row[7] is not None else None)
+        (*row[:7], float(row[7]) if row[7] is not None else None)
         for row in session.execute(JOBS, {"starts_at": ask.span.starts_at, "ends_at": ask.span.ends_at})
     ]
 

@@ -8,7 +8,7 @@ from app.staff import partner_names
 from app.staff.formats import local_day
 from app.staff.reports.base import ChartKind, Kind, Report, Row
 
-MOST_LABELS = 5
+MOST_LABELS = 4
 MOST_BARS = 12
 BAR_HEIGHT = 48
 STEPS = (1, 2, 5)

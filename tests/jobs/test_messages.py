@@ -1,0 +1,216 @@
+"""Each person hears once, in true words, and only where they agreed to."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Row, text
+
+from app.booking import consent
+from app.jobs.process import Process
+from app.notifications import queue
+from app.notifications.queue import MessageKind
+from app.outbox import JobType
+from tests.jobs.booked import PHONE, Wish, book, booking, cancel, do, job_of, one, rows, run_all, run_type
+from tests.providers.simulated import Simulator
+
+CREATE, EMAIL, SMS = JobType.CREATE_JOB, JobType.SEND_EMAIL, JobType.SEND_SMS
+TEXTS = "/Messages.json"
+
+
+def notification(process: Process, channel: str) -> Row[Any]:
+    return one(process, "SELECT * FROM notifications WHERE type = :channel", channel=channel)
+
+
+def withdraw(process: Process, method: str = "keyword", action: str = "opt_out", ago: int = 0) -> None:
+    hashed = consent.phone_hash(PHONE, process.settings.privacy_hash_key)
+    do(
+        process,
+        "INSERT INTO consents (phone_hash, channel, purpose, action, method, created_at)"
+        " VALUES (:hash, 'sms', 'booking', :action, :method, now() - make_interval(secs => :ago))",
+        hash=hashed, action=action, method=method, ago=ago,
+    )  # fmt: skip
+
+
+def test_one_email_and_one_text_say_that_it_is_confirmed(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    run_all(process)
+    (event,), (message,) = sim.effects("klaviyo", "event"), sim.effects("twilio", "message")
+    assert event["data"]["metric"] == "A1 Booking Confirmed"
+    assert event["data"]["to"] == "pat@example.com"
+    body = message["data"]["body"]
+    row = booking(process, booking_id)
+    assert row.reference in body
+    assert "confirmed" in body
+    assert "/manage/" in body
+    assert body.endswith("Reply STOP to opt out.")
+    sent = rows(process, "SELECT type, status, external_id FROM notifications ORDER BY type")
+    assert [tuple(line) for line in sent] == [("email", "sent", event["key"]), ("sms", "sent", message["id"])]
+
+
+def test_without_a_servicetitan_job_it_says_received_and_never_confirmed_after_that(
+    process: Process, sim: Simulator
+) -> None:
+    booking_id = book(process)
+    run_type(process, booking_id, EMAIL)
+    run_type(process, booking_id, SMS)
+    run_all(process)
+    assert booking(process, booking_id).status == "confirmed"
+    assert [effect["data"]["metric"] for effect in sim.effects("klaviyo", "event")] == ["A1 Booking Received"]
+    (message,) = sim.effects("twilio", "message")
+    assert "received" in message["data"]["body"]
+
+
+def test_an_email_whose_answer_was_lost_keeps_its_words_and_arrives_once(
+    process: Process, sim: Simulator
+) -> None:
+    booking_id = book(process)
+    sim.fault("klaviyo", "drop_after_commit", "POST", "/api/events")
+    run_type(process, booking_id, EMAIL)
+    run_type(process, booking_id, CREATE)
+    assert booking(process, booking_id).status == "confirmed"
+    run_type(process, booking_id, EMAIL)
+    metrics = [(effect["data"]["metric"], effect["count"]) for effect in sim.effects("klaviyo", "event")]
+    assert metrics == [("A1 Booking Received", 1)]
+
+
+def test_an_email_that_was_only_throttled_says_what_is_true_when_it_leaves(
+    process: Process, sim: Simulator
+) -> None:
+    booking_id = book(process)
+    sim.fault("klaviyo", "rate_limit", "POST", "/api/events", retry_after=1)
+    assert run_type(process, booking_id, EMAIL).attempts == 0
+    run_type(process, booking_id, CREATE)
+    run_type(process, booking_id, EMAIL)
+    assert [effect["data"]["metric"] for effect in sim.effects("klaviyo", "event")] == [
+        "A1 Booking Confirmed"
+    ]
+
+
+def test_nobody_is_texted_who_did_not_ask_for_it(process: Process, sim: Simulator) -> None:
+    book(process, Wish(sms=False))
+    run_all(process)
+    assert sim.effects("twilio", "message") == []
+    assert rows(process, "SELECT type FROM notifications") == [("email",)]
+
+
+def test_a_stop_that_came_before_the_text_left_is_heard(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    withdraw(process)
+    ended = run_type(process, booking_id, SMS)
+    assert (ended.status, ended.outcome) == ("completed", "cancelled")
+    assert sim.calls(TEXTS) == []
+    assert notification(process, "sms").error_msg == "opted out"
+
+
+def test_a_web_tick_lifts_no_stop_by_keyword(process: Process, sim: Simulator) -> None:
+    withdraw(process, ago=60)
+    booking_id = book(process)  # its box was ticked after the STOP
+    run_type(process, booking_id, SMS)
+    assert sim.calls(TEXTS) == []
+
+
+@pytest.mark.parametrize(("method", "lifted_by"), [("keyword", "keyword"), ("staff", "web"), ("web", "web")])
+def test_an_opt_out_ends_the_way_it_may_end(
+    process: Process, sim: Simulator, method: str, lifted_by: str
+) -> None:
+    withdraw(process, method, ago=60)
+    withdraw(process, lifted_by, "opt_in", ago=30)
+    booking_id = book(process)
+    run_type(process, booking_id, SMS)
+    assert len(sim.effects("twilio", "message")) == 1
+
+
+def test_a_text_whose_answer_was_lost_is_found_in_the_list(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    sim.fault("twilio", "drop_after_commit", "POST", TEXTS)
+    waiting = run_type(process, booking_id, SMS)
+    assert (waiting.status, waiting.attempts) == ("pending", 0)
+    assert run_type(process, booking_id, SMS).outcome == "ok"
+    (message,) = sim.effects("twilio", "message")
+    assert notification(process, "sms").external_id == message["id"]
+
+
+def test_a_text_that_never_arrived_is_sent_once_more_after_two_looks(
+    process: Process, sim: Simulator
+) -> None:
+    booking_id = book(process)
+    sim.fault("twilio", "drop_before", "POST", TEXTS)
+    run_type(process, booking_id, SMS)
+    assert run_type(process, booking_id, SMS).status == "pending"
+    assert run_type(process, booking_id, SMS).outcome == "ok"
+    assert len(sim.effects("twilio", "message")) == 1
+
+
+def test_after_two_unclear_tries_a_person_must_look(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    sim.fault("twilio", "drop_before", "POST", TEXTS, times=2)
+    for _ in range(4):
+        run_type(process, booking_id, SMS)
+    ended = run_type(process, booking_id, SMS)
+    assert (ended.status, ended.outcome) == ("failed", "uncertain")
+    assert sum(call["method"] == "POST" for call in sim.calls(TEXTS)) == 2
+    assert notification(process, "sms").status == "failed"
+
+
+def test_a_stop_that_only_the_provider_knew_of_enters_the_ledger(process: Process, sim: Simulator) -> None:
+    sim.world.phone.opted_out.add(PHONE)
+    booking_id = book(process)
+    ended = run_type(process, booking_id, SMS)
+    assert (ended.status, ended.outcome) == ("failed", "permanent")
+    assert rows(process, "SELECT action, method FROM consents WHERE action = 'opt_out'") == [
+        ("opt_out", "webhook")
+    ]
+
+
+def test_a_cancelled_booking_ends_its_confirmations_but_says_that_it_is_cancelled(
+    process: Process, sim: Simulator
+) -> None:
+    booking_id = book(process)
+    run_type(process, booking_id, CREATE)
+    cancel(process, booking_id)
+    run_all(process)
+    assert [effect["data"]["metric"] for effect in sim.effects("klaviyo", "event")] == [
+        "A1 Booking Cancelled"
+    ]
+    assert ["cancelled" in effect["data"]["body"] for effect in sim.effects("twilio", "message")] == [True]
+
+
+def test_a_moved_message_that_a_later_move_overtook_is_not_sent(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    key = process.settings.privacy_hash_key
+    for version in (2, 3):
+        do(process, "UPDATE bookings SET version = :version WHERE id = :id", version=version, id=booking_id)
+        process.transact(
+            lambda session, version=version: queue.add(
+                session, booking_id=booking_id, version=version, locale="en", kind=MessageKind.MOVED,
+                sms=False, phone=PHONE, email="pat@example.com", privacy_key=key, due_in=timedelta(0),
+            )
+        )  # fmt: skip
+    run_all(process)
+    metrics = [effect["data"]["metric"] for effect in sim.effects("klaviyo", "event")]
+    assert metrics.count("A1 Booking Rescheduled") == 1
+
+
+def test_a_text_refused_for_good_is_closed_and_told(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    do(process, "UPDATE bookings SET contact_phone = '+15005550009' WHERE id = :id", id=booking_id)
+    assert run_type(process, booking_id, SMS).outcome == "permanent"
+    assert notification(process, "sms").status == "failed"
+    assert job_of(process, booking_id, EMAIL).status == "pending"
+
+
+def test_a_message_is_in_the_language_of_its_booking(process: Process, sim: Simulator) -> None:
+    book(process, Wish(locale="es"))
+    run_all(process)
+    (event,) = sim.effects("klaviyo", "event")
+    assert event["data"]["properties"]["subject"].startswith("Su visita está confirmada")
+    (message,) = sim.effects("twilio", "message")
+    assert "su visita esta confirmada" in message["data"]["body"]
+
+
+def test_a_booking_without_a_link_gets_one_with_its_message(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    process.transact(lambda session: session.execute(text("DELETE FROM manage_links")))
+    run_type(process, booking_id, EMAIL)
+    assert one(process, "SELECT booking_id FROM manage_links").booking_id == booking_id
