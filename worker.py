@@ -19,6 +19,7 @@ from app.jobs.doorbell import Doorbell
 from app.jobs.process import open_process
 from app.log import log as logger
 from app.outbox import QUEUES
+from app.providers.ports import ProviderError
 
 RESTART_AFTER = 1.0
 
@@ -30,13 +31,16 @@ def main(arguments: list[str] | None = None) -> int:
     roles.add_parser("dispatcher", help="hand due jobs to the workers and run periodic tasks")
     worker = roles.add_parser("worker", help="do the jobs of one queue")
     worker.add_argument("queue", choices=QUEUES)
+    parser.add_argument("--tied", action="store_true", help="end when standard input ends")
     chosen = parser.parse_args(arguments)
     log.configure()
+    if chosen.tied:
+        threading.Thread(target=end_with_parent, name="tied", daemon=True).start()
     if chosen.role is None:
         return run_all()
     try:
         return run_dispatcher() if chosen.role == "dispatcher" else run_worker(chosen.queue)
-    except SettingsError as error:
+    except (SettingsError, ProviderError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
 
@@ -83,8 +87,14 @@ def run_all() -> int:
 
 
 def start(role: list[str]) -> subprocess.Popen[bytes]:
-    """Start this file again in one role."""
-    return subprocess.Popen([sys.executable, __file__, *role])
+    """Start this file again in one role, tied to this process: it ends even when this one is killed."""
+    return subprocess.Popen([sys.executable, __file__, "--tied", *role], stdin=subprocess.PIPE)
+
+
+def end_with_parent() -> None:
+    """Wait until whoever started us is gone, then stop in order."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def stop_on_signals() -> threading.Event:

@@ -56,6 +56,7 @@ def flask_config(settings: Settings) -> dict[str, object]:
             "pool_timeout": 5,
             "pool_recycle": 1800,
             "pool_pre_ping": True,
+            "hide_parameters": True,
             "connect_args": {
                 "connect_timeout": 2,
                 "application_name": "a1-web",

@@ -26,13 +26,17 @@ class JobType(StrEnum):
 
 @dataclass(frozen=True)
 class Rules:
-    """Who does a kind of work, which provider it needs, and how long we try. Higher priorities go first."""
+    """Who does a kind of work, which provider it needs, and how long we try. Higher priorities go first.
+
+    `time_factor` is how many times a job's usual time one run may take.
+    """
 
     queue: str
     provider: str
     priority: int
     max_attempts: int
     give_up_after: timedelta
+    time_factor: int = 1
 
 
 RULES: Mapping[JobType, Rules] = MappingProxyType(
@@ -41,7 +45,7 @@ RULES: Mapping[JobType, Rules] = MappingProxyType(
         JobType.CANCEL_JOB: Rules("critical", "servicetitan", 10, 20, timedelta(hours=24)),
         JobType.SEND_EMAIL: Rules("notify", "klaviyo", 5, 20, timedelta(hours=24)),
         JobType.SEND_SMS: Rules("notify", "twilio", 5, 8, timedelta(hours=4)),
-        JobType.SYNC_SLOTS: Rules("sync", "servicetitan", 0, 3, timedelta(minutes=10)),
+        JobType.SYNC_SLOTS: Rules("sync", "servicetitan", 0, 3, timedelta(minutes=10), time_factor=5),
     }
 )
 QUEUES = tuple(dict.fromkeys(rules.queue for rules in RULES.values()))

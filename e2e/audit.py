@@ -26,7 +26,7 @@ def audit(page: Page, where: str, frame: Frame | None = None) -> list[str]:
     """Look at what is shown now in light and in dark; give all findings, each with its place."""
     found = []
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         found += [f"{where}, {scheme}: {line}" for line in findings(frame or page.main_frame)]
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     return found
@@ -39,7 +39,9 @@ def overflows(page: Page, where: str, frame: Frame | None = None) -> list[str]:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         for part in {page.main_frame, frame or page.main_frame}:
-            wide = part.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            wide = part.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
             found += [f"{where} at {width}: {wide} px too wide"] if wide > 0 else []
     if before:
         page.set_viewport_size(before)

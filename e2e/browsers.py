@@ -36,10 +36,15 @@ _PREFERENCES: Mapping[Cookies, Mapping[str, Any]] = {
 }
 
 
-def launch(playwright: Playwright) -> Browser:
-    """Start the browser that all contexts share."""
+@contextmanager
+def launch(playwright: Playwright) -> Iterator[Browser]:
+    """Run the browser that all contexts share."""
     found = find_or_install()
-    return playwright.chromium.launch(executable_path=found.path, args=list(found.arguments))
+    browser = playwright.chromium.launch(executable_path=found.path, args=list(found.arguments))
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 def open_context(browser: Browser, **wishes: Any) -> BrowserContext:  # Any: Playwright's own options

@@ -15,7 +15,9 @@ COOKIES = (
     "none=1; SameSite=None; Secure",
     "partitioned=1; SameSite=None; Secure; Partitioned",
 )
-PAGE = "<!doctype html><html lang=en><title>Control</title><link rel=icon href='data:,'><body>{}</body></html>"
+PAGE = (
+    "<!doctype html><html lang=en><title>Control</title><link rel=icon href='data:,'><body>{}</body></html>"
+)
 
 
 class ControlSite(BaseHTTPRequestHandler):

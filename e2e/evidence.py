@@ -93,7 +93,9 @@ class Evidence:
 
     def release_holds(self) -> None:
         """Let all holds end, as ten minutes would."""
-        self.change("UPDATE time_slots SET held_by = NULL, held_until = NULL, held_addr = NULL WHERE held_by IS NOT NULL")
+        self.change(
+            "UPDATE time_slots SET held_by = NULL, held_until = NULL, held_addr = NULL WHERE held_by IS NOT NULL"
+        )
 
     def effects(self, booking: RowMapping) -> dict[tuple[str, str], list[dict[str, Any]]]:
         """What the providers did for one booking, by provider and kind."""
@@ -108,6 +110,11 @@ class Evidence:
         messages: list[dict[str, Any]] = self._ask("/__sim__/outbox/sms")["messages"]
         return [message for message in messages if reference in message["body"]]
 
+    def manage_link(self, reference: str) -> str:
+        """The link that the text message about a booking carries."""
+        words: list[str] = self.texts(reference)[0]["body"].split()
+        return next(word for word in words if "/manage/" in word)
+
     def _ask(self, path: str) -> Any:
         with urllib.request.urlopen(self._simulator + path, timeout=5) as answer:  # noqa: S310  our own loopback server
             return json.load(answer)
@@ -115,4 +122,6 @@ class Evidence:
 
 def _belongs(effect: Mapping[str, Any], booking: RowMapping) -> bool:
     """ServiceTitan knows our id, Klaviyo has it in its key, a text message says the reference."""
-    return str(booking["id"]) in (effect["key"] or "") or booking["reference"] in effect["data"].get("body", "")
+    return str(booking["id"]) in (effect["key"] or "") or booking["reference"] in effect["data"].get(
+        "body", ""
+    )

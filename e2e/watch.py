@@ -17,7 +17,7 @@ class Watch:
 
     def follow(self, context: BrowserContext) -> "Watch":
         """Begin to listen."""
-        context.on("request", lambda request: self.requests.append(request))
+        context.on("request", self._see)
         context.on("console", self._hear)
         context.on("weberror", lambda event: self.troubles.append(f"uncaught: {event.error}"))
         return self
@@ -52,6 +52,9 @@ class Watch:
         """Cookie headers that reached one origin, as the network stack sent them."""
         headers = [request.header_value("cookie") for request in self.to(base) if request.failure is None]
         return [value for value in headers if value is not None]
+
+    def _see(self, request: Request) -> None:
+        self.requests.append(request)
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":

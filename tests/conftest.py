@@ -35,7 +35,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 
 @pytest.fixture(scope="session")
-def environ(servers: dict[str, str]) -> Iterator[dict[str, str]]:
+def environ(servers: dict[str, str]) -> dict[str, str]:
     """Settings of the app under test, with a fresh database of its own."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     owner = make_url(servers["TEST_DATABASE_URL"])
@@ -47,7 +47,7 @@ def environ(servers: dict[str, str]) -> Iterator[dict[str, str]]:
         "DATABASE_URL": make_url(servers["TEST_APP_DATABASE_URL"]).set(database=name),
         "MIGRATION_DATABASE_URL": owner.set(database=name),
     }
-    yield {key: url.render_as_string(hide_password=False) for key, url in urls.items()} | {
+    return {key: url.render_as_string(hide_password=False) for key, url in urls.items()} | {
         "APP_ENV": "local",
         "SECRET_KEY": "a-secret-for-tests-only",
         "PRIVACY_HASH_KEY": "another-secret-for-tests-only",

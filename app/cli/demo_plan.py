@@ -4,11 +4,13 @@ import random
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
 from zoneinfo import ZoneInfo
 
 STEPS = ("zip", "issue", "doors", "ownership", "slot", "contact", "review", "done")
 STAY = (0.86, 0.9, 0.96, 0.98, 0.74, 0.8, 0.92)  # how many go on from each step
 SECONDS = (9, 12, 14, 6, 38, 62, 21)  # how long a person usually stays there
+NOTICE_DAYS = (1, 1, 1, 2, 2, 3, 4, 6)
 STARTS = (8, 10, 12, 14, 16)
 WINDOW = timedelta(hours=2)
 FIRST_NAMES = [
@@ -223,12 +225,12 @@ class Plan:
         return Person(first, last, f"{first}.{last}.{number}@example.com".lower(), phone, address)
 
     def _window(self, zip_code: str, at: datetime) -> datetime:
-        """Return the start of a window one to six days later that nobody has in this ZIP code."""
-        while True:
-            day = at.astimezone(self._zone).date() + timedelta(
-                days=self._random.choice((1, 1, 1, 2, 2, 3, 4, 6))
-            )
+        """Return the start of a window soon after, or later where few ZIP codes have many visitors, that nobody has."""
+        today = at.astimezone(self._zone).date()
+        for tries in count():
+            day = today + timedelta(days=self._random.choice(NOTICE_DAYS) + tries // 20)
             start = datetime.combine(day, time(self._random.choice(STARTS)), self._zone).astimezone(UTC)
             if (zip_code, start) not in self._taken:
-                self._taken.add((zip_code, start))
-                return start
+                break
+        self._taken.add((zip_code, start))
+        return start

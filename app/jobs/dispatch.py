@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from redis.exceptions import RedisError
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.jobs import circuit
@@ -42,7 +42,7 @@ CHOOSE = text(
 )
 MARK = text(
     "UPDATE queue_jobs SET dispatched_at = now(), dispatch_count = dispatch_count + 1 WHERE id = ANY(:ids)"
-    " RETURNING id, queue_name, dispatch_count"
+    " RETURNING id, queue_name, dispatch_count, job_type"
 )
 UNMARK = text(
     "UPDATE queue_jobs SET dispatched_at = NULL, dispatch_count = dispatch_count - 1"
@@ -50,7 +50,7 @@ UNMARK = text(
 )
 # Rings that were answered by a claim do not lengthen the pause: only those that nobody heard.
 UNHEARD = text(
-    "SELECT id, queue_name, dispatch_count FROM queue_jobs WHERE status = 'pending' AND dispatched_at <"
+    "SELECT id, queue_name, dispatch_count, job_type FROM queue_jobs WHERE status = 'pending' AND dispatched_at <"
     " now() - make_interval(secs => least(:longest, :first * 2 ^ greatest(dispatch_count - attempts - defer_count - 1, 0)))"
 )
 FORGET_RING = text(
@@ -92,11 +92,13 @@ def mark(session: Session, room: dict[str, int], lease_seconds: int) -> list[Rin
                 del choice.probes[provider]
                 chosen += probe
         if chosen:
-            rings += [
-                Ring(row.id, row.queue_name, row.dispatch_count)
-                for row in session.execute(MARK, {"ids": chosen})
-            ]
+            rings += [ring_of(row) for row in session.execute(MARK, {"ids": chosen})]
     return rings
+
+
+def ring_of(row: Row[tuple[object, ...]]) -> Ring:
+    """Return the ring for a marked row."""
+    return Ring(row.id, row.queue_name, row.dispatch_count, JobType(row.job_type))
 
 
 def allowed(gates: Gates) -> Choice:
@@ -140,11 +142,7 @@ def ring_again(process: Process, doorbell: Doorbell) -> int:
     """Let jobs be rung for again whose ring nobody heard and Redis has lost. Raise RedisError."""
     values = {"first": FIRST_RERING, "longest": LONGEST_RERING}
     rows = process.transact(lambda session: session.execute(UNHEARD, values).all())
-    lost = [
-        ring
-        for row in rows
-        if not doorbell.is_waiting(ring := Ring(row.id, row.queue_name, row.dispatch_count))
-    ]
+    lost = [ring for row in rows if not doorbell.is_waiting(ring := ring_of(row))]
     for ring in lost:
         process.transact(partial(forget, ring=ring))
         log.warning("ring_lost", queue_job_id=str(ring.job_id), count=ring.count)

@@ -18,7 +18,7 @@ from app.log import log
 
 POLL = 0.25
 REST = 1.0  # after a failure, so that a server that is away is not asked four times a second
-SLOW_ROUND = 5.0
+SLOW_ROUND = 2.0
 
 BEAT = text(
     "INSERT INTO heartbeat (id, beat_at) VALUES (1, clock_timestamp()) ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at"
@@ -41,8 +41,8 @@ def run_for_ever(process: Process, doorbell: Doorbell, stop: threading.Event) ->
 def one_round(process: Process, doorbell: Doorbell, *, is_slow_round: bool) -> bool:
     """Do one round; answer False when a server was away."""
     try:
-        sweep(process)
         if is_slow_round:
+            sweep(process)
             process.transact(beat)
         if not doorbell.answers():
             return False

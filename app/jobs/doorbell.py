@@ -17,6 +17,8 @@ from rq.serializers import JSONSerializer
 from rq.utils import as_text
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
+from app.outbox import RULES, JobType
+
 ENTRY = "app.jobs.entry.run"
 PATIENCE = 0.5
 COUNT_FOR = 5.0
@@ -29,6 +31,7 @@ class Ring:
     job_id: uuid.UUID
     queue: str
     count: int
+    job_type: JobType
 
     @property
     def rq_id(self) -> str:
@@ -59,7 +62,7 @@ class Doorbell:
             ENTRY,
             str(ring.job_id),
             job_id=ring.rq_id,
-            job_timeout=self._job_timeout,
+            job_timeout=self._job_timeout * RULES[ring.job_type].time_factor,
             result_ttl=0,
             failure_ttl=60,
         )

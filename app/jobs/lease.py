@@ -35,7 +35,8 @@ TAKE = text(
 )
 LEAVE = text("UPDATE queue_jobs SET dispatched_at = NULL, defer_count = defer_count + 1 WHERE id = :id")
 KEEP = text(
-    "UPDATE queue_jobs SET provider_ref = provider_ref || CAST(:known AS jsonb), rescue_count = 0"
+    "UPDATE queue_jobs SET provider_ref = provider_ref || CAST(:known AS jsonb), rescue_count = 0,"
+    " lease_until = clock_timestamp() + make_interval(secs => :seconds)"
     " WHERE id = :id AND lease_token = :token RETURNING id"
 )
 FENCE = text("SELECT id FROM queue_jobs WHERE id = :id AND lease_token = :token FOR UPDATE")
@@ -57,6 +58,7 @@ class Lease:
     job: Job
     token: uuid.UUID
     claimed_at: datetime
+    seconds: int
 
 
 def lock_booking_of(session: Session, job_id: uuid.UUID) -> bool:
@@ -101,7 +103,7 @@ def must_wait(session: Session, row: Row[tuple[object, ...]]) -> bool:
 def take(session: Session, job: Job, seconds: int) -> Lease:
     """Make a locked job ours for so many seconds; the attempt counts from now."""
     row = session.execute(TAKE, {"id": job.id, "seconds": seconds}).one()
-    return Lease(job, row.lease_token, row.started_at)
+    return Lease(job, row.lease_token, row.started_at, seconds)
 
 
 def leave(session: Session, job: Job) -> None:
@@ -110,8 +112,13 @@ def leave(session: Session, job: Job) -> None:
 
 
 def keep(session: Session, lease: Lease, known: Mapping[str, object]) -> None:
-    """Store what became known. Raise FencedError when the lease is no longer ours."""
-    values = {"id": lease.job.id, "token": lease.token, "known": json.dumps(dict(known))}
+    """Store what became known; the lease starts anew. Raise FencedError when it is no longer ours."""
+    values = {
+        "id": lease.job.id,
+        "token": lease.token,
+        "known": json.dumps(dict(known)),
+        "seconds": lease.seconds,
+    }
     if session.execute(KEEP, values).one_or_none() is None:
         raise FencedError
 

@@ -16,7 +16,16 @@ from app.jobs.backoff import Later
 from app.jobs.handlers import HANDLERS
 from app.jobs.lease import Lease
 from app.jobs.process import Process
-from app.jobs.work import Abandoned, Declined, Desk, FencedError, Job, LookAgainError, UnresolvedError
+from app.jobs.work import (
+    Abandoned,
+    CrashedError,
+    Declined,
+    Desk,
+    FencedError,
+    Job,
+    LookAgainError,
+    UnresolvedError,
+)
 from app.log import log
 from app.models.queue_job import JobOutcome
 from app.outbox import RULES
@@ -36,6 +45,9 @@ class Success:
     """The call went well, with this result."""
 
     result: object
+
+
+Ending = Success | ProviderError | LookAgainError | UnresolvedError | CrashedError
 
 
 def run(process: Process, job_id: uuid.UUID) -> None:
@@ -109,9 +121,7 @@ def stumble(session: Session, process: Process, job_id: uuid.UUID, reason: str) 
     )
 
 
-def call(
-    process: Process, claimed: Claimed
-) -> Success | ProviderError | LookAgainError | UnresolvedError | FencedError:
+def call(process: Process, claimed: Claimed) -> Ending | FencedError:
     """Call the provider with no transaction open, and return how that ended, whatever it was."""
     lease = claimed.lease
 
@@ -123,15 +133,15 @@ def call(
         return Success(HANDLERS[lease.job.job_type].call(desk, claimed.facts))
     except (ProviderError, LookAgainError, UnresolvedError, FencedError) as ended:
         return ended
-    except Exception as error:  # noqa: BLE001 - a bug or a time-out in mid-call: whether it had its effect is unknown
+    except Exception as error:  # noqa: BLE001 - a bug or a time-out in mid-call must not end the worker
         log.error("job_crashed", **where(error))
-        return ProviderError(Outcome.UNCERTAIN, type(error).__name__)
+        return CrashedError(type(error).__name__)
 
 
 def finish(
     process: Process,
     claimed: Claimed,
-    ended: Success | ProviderError | LookAgainError | UnresolvedError | FencedError,
+    ended: Ending | FencedError,
 ) -> None:
     """Write outcome and consequences in one transaction, where the lease is still ours."""
     try:
@@ -146,7 +156,7 @@ def write(
     session: Session,
     process: Process,
     claimed: Claimed,
-    ended: Success | ProviderError | LookAgainError | UnresolvedError,
+    ended: Ending,
 ) -> None:
     """Fence, then write what follows from how the call ended."""
     job = claimed.lease.job
@@ -161,6 +171,9 @@ def write(
         settle_failure(session, process, job, later)
     elif isinstance(ended, UnresolvedError):
         settle_failure(session, process, job, Abandoned(JobOutcome.UNCERTAIN, str(ended)))
+    elif isinstance(ended, CrashedError):
+        unknown = ProviderError(Outcome.UNCERTAIN, str(ended))  # says nothing about the provider's health
+        settle_failure(session, process, job, backoff.decide(job, unknown))
     else:
         settle_failure(session, process, job, backoff.decide(job, ended))
         circuit.note(session, RULES[job.job_type].provider, ended.outcome)

@@ -20,6 +20,7 @@ from app.providers.ports import ProviderError, SlotSource, Zone
 
 T = TypeVar("T")
 
+ALIVE_EVERY = 50
 ACTIVE = text("SELECT zip_code FROM service_areas WHERE active")
 
 
@@ -42,8 +43,14 @@ class Figures:
     stale: tuple[str, ...] = ()
 
 
-def sync(transact: Transact, source: SlotSource, days: int) -> Figures:
-    """Fetch all zones and apply what differs. Raise ProviderError when not one zone could be asked."""
+def nobody_asks() -> None:
+    """Show no sign of life: for callers who wait beside the work."""
+
+
+def sync(
+    transact: Transact, source: SlotSource, days: int, alive: Callable[[], None] = nobody_asks
+) -> Figures:
+    """Fetch all zones and apply what differs; `alive` is called now and then. Raise ProviderError when not one zone could be asked."""
     zones = source.zones()
     waiting = set(transact(lambda session: session.execute(ACTIVE).scalars().all()))
     total, stale, failure = Figures(zones=len(zones)), [], None
@@ -53,23 +60,23 @@ def sync(transact: Transact, source: SlotSource, days: int) -> Figures:
         if not ours:
             continue
         try:
-            total = sum_up(total, sync_zone(transact, source, zone, tuple(sorted(ours)), days))
+            upstream = ask(transact, source, zone, tuple(sorted(ours)), days)
         except ProviderError as error:
             log.warning("slots_stale", zone=zone.id, reason=str(error))
             stale.append(zone.id)
             failure = error
+        else:
+            total = sum_up(total, apply_all(transact, upstream, alive))
     if failure is not None and not total.days:
         raise failure
     return Figures(total.zones, total.windows, total.days, total.changed, len(waiting), tuple(stale))
 
 
-def sync_zone(
-    transact: Transact, source: SlotSource, zone: Zone, zips: tuple[str, ...], days: int
-) -> Figures:
-    """Ask for one zone's windows, then bring each day that differs up to date."""
+def ask(transact: Transact, source: SlotSource, zone: Zone, zips: tuple[str, ...], days: int) -> UpstreamZone:
+    """Ask for one zone's windows."""
     now = transact(slot_sync.database_time)
     answer = source.open_windows(zone, now, now + timedelta(days=days), requested_at=now)
-    upstream = UpstreamZone(
+    return UpstreamZone(
         zip_codes=zips,
         key_prefix=answer.key_prefix,
         asked_at=answer.requested_at,
@@ -77,9 +84,15 @@ def sync_zone(
         ends_at=answer.ends_at,
         windows=tuple(UpstreamWindow(w.key, w.starts_at, w.ends_at, w.open) for w in answer.windows),
     )
+
+
+def apply_all(transact: Transact, upstream: UpstreamZone, alive: Callable[[], None]) -> Figures:
+    """Bring each area and day that differs up to date."""
     changed = 0
     due = transact(lambda session: slot_sync.different_days(session, upstream))
-    for day in due:
+    for number, day in enumerate(due):
+        if number % ALIVE_EVERY == 0:
+            alive()
         changed += transact(partial(slot_sync.apply, zone=upstream, due=day))
     return Figures(windows=len(upstream.windows), days=len(due), changed=changed)
 
@@ -98,7 +111,7 @@ def prepare(_session: Session, process: Process, _job: Job) -> int | Declined:
 
 def call(desk: Desk, days: int) -> Figures:
     """Fetch and apply; each area and day is a transaction of its own."""
-    return sync(desk.process.transact, desk.process.adapters.slot_source, days)
+    return sync(desk.process.transact, desk.process.adapters.slot_source, days, alive=desk.progress)
 
 
 def settle(session: Session, job: Job, _days: int, figures: Figures) -> JobOutcome:

@@ -71,6 +71,10 @@ class FencedError(Exception):
     """The lease has passed to another worker: stop before the next side effect and write nothing."""
 
 
+class CrashedError(Exception):
+    """Our own side broke or ran out of time in mid-call: whether the call had its effect is unknown."""
+
+
 class Progress(Protocol):
     """Store what became known, fenced by the lease; the worker's proof that it moves on."""
 

@@ -11,7 +11,7 @@ from app.models.base import Base, Json, document, set_now, time_ordered_id
 
 
 class JobStatus(StrEnum):
-    """The seed's four states; `failed` is the dead letter box."""
+    """The four states; `failed` is the dead letter box."""
 
     PENDING = "pending"
     PROCESSING = "processing"

@@ -25,6 +25,10 @@ ADD = text(
     " ON CONFLICT (email) DO NOTHING RETURNING id"
 )
 
+CHANGE_PASSWORD = text(
+    "UPDATE staff SET password_hash = :password_hash, session_epoch = session_epoch + 1 WHERE email = :email RETURNING id"
+)
+
 
 class AccountRefused(Exception):
     """The login cannot be made like this; the message says why."""
@@ -67,18 +71,27 @@ def add(session: Session, wanted: NewAccount) -> uuid.UUID:
     name = wanted.name.strip()
     if not 1 <= len(name) <= 100:
         raise AccountRefused("the name must have 1 to 100 characters")
-    if not SHORTEST_PASSWORD <= len(wanted.password) <= LONGEST_PASSWORD:
-        raise AccountRefused(f"the password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
-    values = {
-        "email": email,
-        "name": name,
-        "role": wanted.role,
-        "password_hash": HASHER.hash(wanted.password),
-    }
+    values = {"email": email, "name": name, "role": wanted.role, "password_hash": hash_of(wanted.password)}
     added: uuid.UUID | None = session.execute(ADD, values).scalar_one_or_none()
     if added is None:
         raise AccountRefused("somebody with this e-mail address exists already")
     return added
+
+
+def change_password(session: Session, email: str, password: str) -> uuid.UUID:
+    """Give a login a new password and end all of its sessions. Raise AccountRefused."""
+    values = {"email": email.strip().lower(), "password_hash": hash_of(password)}
+    changed: uuid.UUID | None = session.execute(CHANGE_PASSWORD, values).scalar_one_or_none()
+    if changed is None:
+        raise AccountRefused("nobody has this e-mail address")
+    return changed
+
+
+def hash_of(password: str) -> str:
+    """Return what is stored of a password. Raise AccountRefused when it is too short or too long."""
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise AccountRefused(f"the password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    return HASHER.hash(password)
 
 
 def check(session: Session, email: str, password: str) -> Account | None:

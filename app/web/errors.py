@@ -1,5 +1,8 @@
 """Error pages that need no database: what happened, what to do next, and the phone number."""
 
+import traceback
+from pathlib import Path
+
 import structlog
 from flask import Flask, Response
 from sqlalchemy.exc import OperationalError
@@ -8,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.extensions import db
 from app.web.render import render_page
-from app.web.transaction import Unavailable
+from app.web.transaction import Unavailable, sqlstate
 
 DESIGNED = {403, 404, 410, 429, 500, 503}
 
@@ -45,7 +48,10 @@ def unavailable(error: Exception) -> Response:
 
 
 def bug(error: Exception) -> Response:
-    """Log a fault of ours and apologise."""
+    """Log where a fault of ours is, never its message, which may hold what somebody typed; and apologise."""
     db.session.rollback()
-    log.error("bug", error=type(error).__name__, exc_info=error)
+    places = [
+        f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    log.error("bug", error=type(error).__name__, sqlstate=sqlstate(error), places=places[-12:])
     return render_page("errors/500.html", 500)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import phonenumbers
 from flask import Response, make_response, redirect, render_template, request
 
-from app.web import settings
+from app.web import locale, settings
 
 
 def wants_fragment() -> bool:
@@ -34,6 +34,7 @@ def render_page(
     """Render a template to an uncached answer."""
     context.setdefault("company", company())
     context.setdefault("hue", settings().brand_hue)
+    context.setdefault("lang", locale.current())
     return make_response(render_template(template, **context), status)
 
 

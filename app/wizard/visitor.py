@@ -7,6 +7,8 @@ import re
 
 from flask import request
 
+from app.web import settings
+
 CRAWLERS = re.compile(
     r"bot\b|bot/|crawl|spider|slurp|facebookexternalhit|embedly|whatsapp|telegrambot|pinterest|bingpreview|lighthouse"
     r"|google-read-aloud|mediapartners|adsbot|ahrefs|semrush|bytespider|petalbot",
@@ -49,4 +51,5 @@ def is_cross_site() -> bool:
     if fetch_site:
         return fetch_site not in {"same-origin", "none"}
     origin = request.headers.get("Origin")
-    return origin is not None and origin.rstrip("/") != request.host_url.rstrip("/")
+    own = {request.host_url.rstrip("/"), settings().public_base_url.rstrip("/")}
+    return origin is not None and origin.rstrip("/") not in own

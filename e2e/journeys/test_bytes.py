@@ -1,9 +1,11 @@
 """What a page costs on a bad connection: bytes, requests and nodes, counted on the wire."""
 
+from collections.abc import Callable
+
 from playwright.sync_api import Page, Response
 
-from e2e.conftest import Visitor
 from e2e.pages.wizard import STEPS, Wizard, open_booking
+from e2e.visitor import Visitor
 
 FIRST_PAGE_BYTES, FIRST_PAGE_REQUESTS = 30_000, 4
 FRAGMENT_BYTES, NODES, SCRIPT_BYTES = 3_000, 200, 20_000
@@ -11,7 +13,7 @@ FRAGMENT_BYTES, NODES, SCRIPT_BYTES = 3_000, 200, 20_000
 
 def test_the_first_page_is_small_and_comes_from_us_alone(visitor: Visitor, base: str) -> None:
     answers: list[Response] = []
-    visitor.page.on("response", lambda answer: answers.append(answer))
+    visitor.page.on("response", keep_in(answers))
     wizard = open_booking(visitor.page, base)
     visitor.page.wait_for_load_state("networkidle")
     parts = {answer.url: size(answer) for answer in answers if answer.status == 200}
@@ -29,7 +31,7 @@ def test_every_later_step_is_one_small_answer(visitor: Visitor, base: str) -> No
     answers: list[Response] = []
     wizard = open_booking(visitor.page, base)
     few_nodes(wizard)
-    visitor.page.on("response", lambda answer: answers.append(answer))
+    visitor.page.on("response", keep_in(answers))
     for step in STEPS:
         answers.clear()
         wizard.is_on(step).answer(step)
@@ -40,6 +42,15 @@ def test_every_later_step_is_one_small_answer(visitor: Visitor, base: str) -> No
         body = answer.request.sizes()["responseBodySize"]
         assert body <= FRAGMENT_BYTES, f"the answer to {step} has {body} bytes"
         assert answer.header_value("content-encoding") in {"br", "gzip", "zstd"}
+
+
+def keep_in(answers: list[Response]) -> Callable[[Response], None]:
+    """A listener that keeps every answer."""
+
+    def keep(answer: Response) -> None:
+        answers.append(answer)
+
+    return keep
 
 
 def size(answer: Response) -> int:

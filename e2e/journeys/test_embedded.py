@@ -31,6 +31,7 @@ PEOPLE = {
 
 @pytest.mark.parametrize("cookies", list(Cookies))
 def test_a_visitor_of_a_partner_books_without_a_cookie(
+    *,
     cookies: Cookies,
     playwright: Playwright,
     tmp_path: Path,
@@ -54,7 +55,9 @@ def test_a_visitor_of_a_partner_books_without_a_cookie(
         assert watch.hosts == {urlsplit(base).netloc, urlsplit(host.url).netloc}
         assert watch.cookies_sent_to(base) == []
         assert watch.surprises == []
-        assert cookies_that_come_back(context, watch, control_port) == COME_BACK[cookies], "the control failed"
+        assert cookies_that_come_back(context, watch, control_port) == COME_BACK[cookies], (
+            "the control failed"
+        )
 
 
 def book_step_by_step(host: Host, wizard: Wizard) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from e2e.conftest import Visitor
 from e2e.evidence import Evidence
 from e2e.pages.wizard import ANA, Person, Wizard, open_booking
+from e2e.visitor import Visitor
 
 OUTSIDE, PO_BOX, NO_SUCH = "10001", "85001", "00000"
 
@@ -51,7 +51,9 @@ def test_without_a_choice_no_step_goes_on(visitor: Visitor, base: str) -> None:
         wizard.is_on(step).press()
         expect(wizard.summary).to_be_focused()
         wizard.summary.get_by_role("link").first.click()
-        assert wizard.focused.evaluate("element => element.matches('input, textarea')"), f"{step}: the link leads nowhere"
+        assert wizard.focused.evaluate("element => element.matches('input, textarea')"), (
+            f"{step}: the link leads nowhere"
+        )
         wizard.answer(step)
         wizard.press()
     wizard.is_on("review")
@@ -109,7 +111,9 @@ def test_a_window_that_is_gone_before_it_is_pressed_is_refused_on_the_spot(
     visitor.watch.expect("409")
     wizard = open_booking(visitor.page, base, zip_code="85251").walk_to("slot")
     slot_id = wizard.pick_window()
-    evidence.change("UPDATE time_slots SET available = false, closed_reason = 'staff' WHERE id = :id", id=slot_id)
+    evidence.change(
+        "UPDATE time_slots SET available = false, closed_reason = 'staff' WHERE id = :id", id=slot_id
+    )
     wizard.press()
     expect(wizard.notice).to_contain_text("just taken")
     assert wizard.pick_window() != slot_id
@@ -151,7 +155,10 @@ def test_whoever_finds_no_window_can_be_called(visitor: Visitor, base: str, evid
 def test_a_full_calendar_offers_the_phone_and_a_call(visitor: Visitor, base: str, evidence: Evidence) -> None:
     full = "85331"
     area = "(SELECT id FROM service_areas WHERE zip_code = :zip)"
-    evidence.change(f"UPDATE time_slots SET available = false, closed_reason = 'staff' WHERE service_area_id = {area}", zip=full)
+    evidence.change(
+        f"UPDATE time_slots SET available = false, closed_reason = 'staff' WHERE service_area_id = {area}",
+        zip=full,
+    )
     wizard = open_booking(visitor.page, base, zip_code=full).walk_to("slot")
     expect(wizard.frame.locator("h1")).to_contain_text("No open times")
     visit = evidence.latest_visit()["id"]
@@ -173,11 +180,15 @@ def ask_for_a_call(wizard: Wizard, phone: str) -> None:
     wizard.is_on("slot")
 
 
-def test_a_visit_that_ended_starts_again_with_its_campaign(visitor: Visitor, base: str, evidence: Evidence) -> None:
+def test_a_visit_that_ended_starts_again_with_its_campaign(
+    visitor: Visitor, base: str, evidence: Evidence
+) -> None:
     visitor.watch.expect("410")
     wizard = open_booking(visitor.page, base, "utm_source=radio&gclid=late1").walk_to("doors")
     first = evidence.latest_visit()["id"]
-    evidence.change("UPDATE wizard_sessions SET expires_at = now() - interval '1 minute' WHERE id = :id", id=first)
+    evidence.change(
+        "UPDATE wizard_sessions SET expires_at = now() - interval '1 minute' WHERE id = :id", id=first
+    )
     wizard.answer("doors")
     wizard.press()
     expect(wizard.frame.locator("h1")).to_contain_text("expired")
@@ -188,7 +199,9 @@ def test_a_visit_that_ended_starts_again_with_its_campaign(visitor: Visitor, bas
     assert (fresh["last_touch"]["utm_source"], fresh["last_touch"]["gclid"]) == ("radio", "late1")
 
 
-def test_an_emergency_offers_the_phone_before_going_on(visitor: Visitor, base: str, evidence: Evidence) -> None:
+def test_an_emergency_offers_the_phone_before_going_on(
+    visitor: Visitor, base: str, evidence: Evidence
+) -> None:
     wizard = open_booking(visitor.page, base).walk_to("issue")
     card = wizard.frame.locator(".note.safety")
     expect(card).to_be_hidden()

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from e2e.audit import audit, overflows
-from e2e.conftest import Visitor
 from e2e.evidence import Evidence, wait_for
 from e2e.pages.host import Host
 from e2e.pages.staff import Office
 from e2e.pages.wizard import ANA, STEPS, Person, Wizard, open_booking
+from e2e.visitor import Visitor
 
 LONG = Person(
     "Maximiliana-Alexandrina",
@@ -30,15 +30,16 @@ def test_every_step_is_for_everyone(visitor: Visitor, base: str, evidence: Evide
     found += audit(visitor.page, "confirmed")
 
     evidence.settled_jobs(evidence.booking(reference)["id"])
-    (text,) = evidence.texts(reference)
-    visitor.page.goto(next(word for word in text["body"].split() if "/manage/" in word))
+    visitor.page.goto(evidence.manage_link(reference))
     visitor.page.locator("details summary").click()
     found += audit(visitor.page, "manage") + overflows(visitor.page, "manage")
     assert found == []
 
 
 def test_every_step_is_for_everyone_in_a_frame(
-    arrive: Callable[..., Visitor], env: Mapping[str, str], evidence: Evidence  # noqa: ARG001 holds end
+    arrive: Callable[..., Visitor],
+    env: Mapping[str, str],
+    evidence: Evidence,
 ) -> None:
     visitor = arrive(viewport={"width": 390, "height": 844})
     visitor.watch.expect("422")
@@ -78,12 +79,16 @@ def test_the_pages_beside_the_steps_are_for_everyone(visitor: Visitor, base: str
     found += look(wizard, "emergency")
     wizard.walk_to("slot")
     slot_id = wizard.pick_window()
-    evidence.change("UPDATE time_slots SET available = false, closed_reason = 'staff' WHERE id = :id", id=slot_id)
+    evidence.change(
+        "UPDATE time_slots SET available = false, closed_reason = 'staff' WHERE id = :id", id=slot_id
+    )
     wizard.press()
     wizard.notice.wait_for()
     found += look(wizard, "window taken")
     visit = evidence.latest_visit()["id"]
-    evidence.change("UPDATE wizard_sessions SET expires_at = now() - interval '1 minute' WHERE id = :id", id=visit)
+    evidence.change(
+        "UPDATE wizard_sessions SET expires_at = now() - interval '1 minute' WHERE id = :id", id=visit
+    )
     visitor.page.reload()
     for path in ("", "/w/junk/zip", "/privacy", "/terms", "/sms-terms"):
         if path:

@@ -5,10 +5,10 @@ from urllib.parse import quote, urlencode
 
 from playwright.sync_api import expect
 
-from e2e.conftest import Visitor
 from e2e.evidence import Evidence
 from e2e.pages.host import BOX, Host
 from e2e.pages.wizard import ANA, Wizard, open_booking
+from e2e.visitor import Visitor
 
 REFUSAL = "frame-ancestors|X-Frame-Options|/csp-report"
 LEAST = "allow-scripts allow-forms allow-same-origin"
@@ -40,7 +40,9 @@ def test_nobody_can_frame_our_own_pages_or_the_office(
 def test_the_partner_itself_cannot_frame_the_office(visitor: Visitor, env: Mapping[str, str]) -> None:
     visitor.watch.expect(REFUSAL)
     Host(visitor.page, env["DEMO_PARTNER_URL"]).open()
-    visitor.page.locator(BOX).first.evaluate("(box, url) => { box.src = url }", f"{env['PUBLIC_BASE_URL']}/staff/login")
+    visitor.page.locator(BOX).first.evaluate(
+        "(box, url) => { box.src = url }", f"{env['PUBLIC_BASE_URL']}/staff/login"
+    )
     is_refused(visitor)
 
 
@@ -77,12 +79,16 @@ def test_a_form_on_another_site_cannot_answer_for_a_visitor(
 
 
 def test_a_sandboxed_frame_works_with_the_three_permissions_it_needs(
-    visitor: Visitor, env: Mapping[str, str], evidence: Evidence  # noqa: ARG001 holds end
+    visitor: Visitor,
+    env: Mapping[str, str],
+    evidence: Evidence,
 ) -> None:
     host = Host(visitor.page, env["DEMO_PARTNER_URL"])
     frame = host.open("sandboxed")
     first = frame.url
-    visitor.page.locator(BOX).evaluate("(box, least) => { box.sandbox = least; box.src = box.src + '&again=1' }", LEAST)
+    visitor.page.locator(BOX).evaluate(
+        "(box, least) => { box.sandbox = least; box.src = box.src + '&again=1' }", LEAST
+    )
     frame.wait_for_url(lambda url: url != first and "/w/" in url)
     wizard = Wizard(visitor.page, frame, ANA).is_on("zip")
     wizard.book()

@@ -6,17 +6,20 @@ from collections.abc import Callable, Mapping
 import pytest
 from playwright.sync_api import expect
 
-from e2e.conftest import Visitor
 from e2e.evidence import Evidence
 from e2e.pages.host import Host
 from e2e.pages.wizard import ANA, STEPS, Wizard, open_booking
+from e2e.visitor import Visitor
 
 ANSWERED = STEPS[:-1]
 
 
 @pytest.fixture(params=["our page", "a partner's frame"])
 def wizard(
-    request: pytest.FixtureRequest, visitor: Visitor, env: Mapping[str, str], evidence: Evidence  # noqa: ARG001 holds end
+    request: pytest.FixtureRequest,
+    visitor: Visitor,
+    env: Mapping[str, str],
+    evidence: Evidence,
 ) -> Wizard:
     """A visit at its first step, in both places."""
     if request.param == "our page":
@@ -51,7 +54,10 @@ def keeps(wizard: Wizard, step: str, given: dict[str, str]) -> None:
     if step != "contact":
         assert wizard.given() == given
         return
-    assert wizard.given() == {name: "" for name in given if name != "sms_opt_in"} | {"address_line2": "", "sms_opt_in": "1"}
+    assert wizard.given() == {name: "" for name in given if name != "sms_opt_in"} | {
+        "address_line2": "",
+        "sms_opt_in": "1",
+    }
     expect(wizard.frame.locator("#email-hint")).to_contain_text("a•••@example.com")
     page = wizard.frame.content()
     assert [word for word in ANA.secrets if word in page] == []
@@ -59,7 +65,9 @@ def keeps(wizard: Wizard, step: str, given: dict[str, str]) -> None:
 
 def refresh(wizard: Wizard) -> None:
     """Reload the page, or the frame alone."""
-    with wizard.page.expect_response(lambda response: response.url.split("?")[0] == wizard.frame.url.split("?")[0]):
+    with wizard.page.expect_response(
+        lambda response: response.url.split("?")[0] == wizard.frame.url.split("?")[0]
+    ):
         wizard.frame.evaluate("location.reload()")
     wizard.frame.wait_for_load_state()
 
@@ -87,7 +95,9 @@ def test_back_link_and_change_links_lead_there_and_return_to_the_review(visitor:
     expect(wizard.root).to_contain_text("3 doors")
 
 
-def test_five_rapid_submits_are_one_post_and_one_booking(wizard: Wizard, evidence: Evidence, visitor: Visitor) -> None:
+def test_five_rapid_submits_are_one_post_and_one_booking(
+    wizard: Wizard, evidence: Evidence, visitor: Visitor
+) -> None:
     wizard.walk_to("review").form().evaluate("form => { for (let n = 0; n < 5; n++) form.requestSubmit() }")
     reference = wizard.is_on("done").reference
     wizard.shows_status("confirmed")
@@ -97,7 +107,9 @@ def test_five_rapid_submits_are_one_post_and_one_booking(wizard: Wizard, evidenc
     assert Counter(event["event_type"] for event in evidence.events(visit))["booking_submitted"] == 1
 
 
-def test_five_rapid_submits_without_script_are_one_booking(arrive: Callable[..., Visitor], base: str, evidence: Evidence) -> None:
+def test_five_rapid_submits_without_script_are_one_booking(
+    arrive: Callable[..., Visitor], base: str, evidence: Evidence
+) -> None:
     visitor = arrive(java_script_enabled=False)
     wizard = open_booking(visitor.page, base).walk_to("review")
     button = wizard.form().locator("button[type=submit]")
@@ -107,7 +119,9 @@ def test_five_rapid_submits_without_script_are_one_booking(arrive: Callable[...,
     assert len(evidence.rows("SELECT id FROM bookings WHERE session_id = :id", id=visit)) == 1
 
 
-def test_a_review_that_another_tab_made_stale_books_only_after_a_second_look(visitor: Visitor, base: str, evidence: Evidence) -> None:
+def test_a_review_that_another_tab_made_stale_books_only_after_a_second_look(
+    visitor: Visitor, base: str, evidence: Evidence
+) -> None:
     visitor.watch.expect("409")
     wizard = open_booking(visitor.page, base).walk_to("review")
     other = Wizard(visitor.context.new_page())

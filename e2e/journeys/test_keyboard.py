@@ -2,8 +2,8 @@
 
 from playwright.sync_api import expect
 
-from e2e.conftest import Visitor
 from e2e.pages.wizard import ANA, STEPS, Wizard, open_booking
+from e2e.visitor import Visitor
 
 FURTHEST = 40
 
@@ -19,7 +19,9 @@ def test_a_booking_needs_no_mouse(visitor: Visitor, base: str) -> None:
     expect(wizard.frame.locator("h1")).to_be_focused()
 
 
-def test_after_a_mistake_the_summary_has_the_focus_and_leads_to_the_field(visitor: Visitor, base: str) -> None:
+def test_after_a_mistake_the_summary_has_the_focus_and_leads_to_the_field(
+    visitor: Visitor, base: str
+) -> None:
     visitor.watch.expect("422")
     wizard = open_booking(visitor.page, base)
     tab_to(wizard, "zip_code")

@@ -2,9 +2,9 @@
 
 from playwright.sync_api import expect
 
-from e2e.conftest import Visitor
 from e2e.evidence import Evidence, wait_for
 from e2e.pages.wizard import open_booking
+from e2e.visitor import Visitor
 
 
 def test_the_link_in_the_text_message_shows_and_cancels_the_visit(
@@ -15,8 +15,7 @@ def test_the_link_in_the_text_message_shows_and_cancels_the_visit(
     wizard.shows_status("confirmed")
     booking = evidence.booking(reference)
     evidence.settled_jobs(booking["id"])
-    (text,) = evidence.texts(reference)
-    link = next(word for word in text["body"].split() if "/manage/" in word)
+    link = evidence.manage_link(reference)
     assert link.startswith(f"{base}/manage/")
 
     page = visitor.context.new_page()
@@ -38,12 +37,15 @@ def test_the_link_in_the_text_message_shows_and_cancels_the_visit(
     after = evidence.booking(reference)
     assert after["status"] == "cancelled"
     (history,) = evidence.rows(
-        "SELECT * FROM booking_status_history WHERE booking_id = :id AND to_status = 'cancelled'", id=after["id"]
+        "SELECT * FROM booking_status_history WHERE booking_id = :id AND to_status = 'cancelled'",
+        id=after["id"],
     )
     assert history["reason"] == "fixed"
     slot = evidence.slot(booking["time_slot_id"])
     assert (slot["booking_id"], slot["available"]) == (None, True)
-    wait_for(lambda: ("servicetitan", "cancel") in evidence.effects(after), what="a cancelled job in ServiceTitan")
+    wait_for(
+        lambda: ("servicetitan", "cancel") in evidence.effects(after), what="a cancelled job in ServiceTitan"
+    )
     evidence.settled_jobs(after["id"])
     effects = {kind: sum(e["count"] for e in found) for kind, found in evidence.effects(after).items()}
     assert effects == {
@@ -61,8 +63,7 @@ def test_looking_at_the_link_changes_nothing(visitor: Visitor, base: str, eviden
     reference = open_booking(visitor.page, base).book()
     booking = evidence.booking(reference)
     evidence.settled_jobs(booking["id"])
-    (text,) = evidence.texts(reference)
-    link = next(word for word in text["body"].split() if "/manage/" in word)
+    link = evidence.manage_link(reference)
     visitor.watch.expect("405|404")
     for path in ("", "/cancel", "/visit.ics"):
         visitor.page.request.get(link + path)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 from playwright.sync_api import expect
 
-from e2e.conftest import Visitor
 from e2e.evidence import Evidence
 from e2e.pages.staff import Office
 from e2e.pages.wizard import Person, open_booking
+from e2e.visitor import Visitor
 
 
 def test_the_office_finds_a_booking_and_what_became_of_it(

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from e2e.conftest import Visitor
 from e2e.evidence import Evidence, wait_for
 from e2e.pages.wizard import ANA, STEPS, Wizard, open_booking
+from e2e.visitor import Visitor
 
 
 def test_everything_can_be_booked_without_script(
@@ -33,9 +33,7 @@ def test_everything_can_be_booked_without_script(
     assert {job["status"] for job in jobs} == {"completed"}
 
 
-def test_a_wrong_answer_without_script_is_named_and_kept(
-    arrive: Callable[..., Visitor], base: str
-) -> None:
+def test_a_wrong_answer_without_script_is_named_and_kept(arrive: Callable[..., Visitor], base: str) -> None:
     visitor = arrive(java_script_enabled=False)
     visitor.watch.expect("422")
     wizard = open_booking(visitor.page, base)

@@ -61,10 +61,14 @@ class Host:
         before = self.box_height
         self.page.wait_for_timeout(300)
         assert self.box_height == before == content_height(wizard), "the frame keeps changing its height"
-        assert not wizard.frame.evaluate("document.documentElement.scrollHeight > innerHeight"), "it scrolls inside"
+        assert not wizard.frame.evaluate("document.documentElement.scrollHeight > innerHeight"), (
+            "it scrolls inside"
+        )
 
 
 def content_height(wizard: Wizard) -> int:
     """How tall the wizard's content is, and at least what is reserved for it."""
-    height: int = wizard.frame.evaluate("Math.ceil(document.querySelector('#page').getBoundingClientRect().height)")
+    height: int = wizard.frame.evaluate(
+        "Math.ceil(document.querySelector('#page').getBoundingClientRect().height)"
+    )
     return max(height, 420)

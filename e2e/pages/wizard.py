@@ -8,7 +8,8 @@ from playwright.sync_api import Frame, Locator, Page, expect
 
 STEPS = ("zip", "issue", "doors", "ownership", "slot", "contact", "review")
 # Each visitor lives elsewhere, in another crew's zone than the last: a window of one ZIP code sells only once.
-ZIPS = cycle(f"85{number}" for number in "018 020 251 201 224 301 016 021 254 281 226 308 014 028 258 283 286 345".split())
+_NUMBERS = (18, 20, 251, 201, 224, 301, 16, 21, 254, 281, 226, 308, 14, 28, 258, 283, 286, 345)
+ZIPS = cycle(f"85{number:03}" for number in _NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,14 @@ class Person:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Words that must not leave the page."""
-        return (self.last_name, self.email, self.phone, self.phone[-8:], self.address_line1, self.access_notes)
+        return (
+            self.last_name,
+            self.email,
+            self.phone,
+            self.phone[-8:],
+            self.address_line1,
+            self.access_notes,
+        )
 
 
 ANA = Person()
@@ -35,7 +43,9 @@ ANA = Person()
 class Wizard:
     """One visit in the browser. `frame` is the page's own unless the wizard sits in a frame."""
 
-    def __init__(self, page: Page, frame: Frame | None = None, person: Person = ANA, zip_code: str = "") -> None:
+    def __init__(
+        self, page: Page, frame: Frame | None = None, person: Person = ANA, zip_code: str = ""
+    ) -> None:
         self.page = page
         self.frame = frame or page.main_frame
         self.person = person

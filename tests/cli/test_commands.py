@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from app.cli import COMMANDS
-from app.staff import days
+from app.staff import accounts, days
 from tests.factories import add_area, add_zip
 from tests.staff.office import PASSWORD
 
@@ -115,6 +115,20 @@ def test_staff_are_let_in_once(run: Run) -> None:
         ).exit_code
         == 1
     )
+
+
+def test_a_new_password_ends_old_sessions(run: Run, session: Session) -> None:
+    who = ("--email", "pat@example.com", "--password-stdin")
+    assert (
+        run("staff", "password", *who, typed=f"{PASSWORD}\n").output
+        == "Error: nobody has this e-mail address\n"
+    )
+    run("staff", "create", *who, "--name", "Pat", "--role", "viewer", typed=f"{PASSWORD}\n")
+    assert run("staff", "password", *who, typed="an even better one\n").exit_code == 0
+    assert accounts.check(session, "pat@example.com", PASSWORD) is None
+    known = accounts.check(session, "pat@example.com", "an even better one")
+    assert known is not None
+    assert known.epoch == 2
 
 
 def test_a_password_is_asked_for_and_not_shown(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_progress_stops_a_worker_that_lost_its_lease_before_its_next_side_effect
 def test_keeping_with_a_wrong_token_is_refused(process: Process) -> None:
     booking_id = book(process)
     claimed = runner.claim(process, job_of(process, booking_id, CREATE).id)
-    wrong = lease.Lease(claimed.lease.job, uuid.uuid4(), claimed.lease.claimed_at)
+    wrong = replace(claimed.lease, token=uuid.uuid4())
     with pytest.raises(FencedError):
         process.transact(lambda session: lease.keep(session, wrong, {"customer_id": "1"}))
 
@@ -111,6 +112,14 @@ def test_progress_forgives_earlier_rescues(process: Process) -> None:
     assert job_of(process, booking_id, CREATE).status == "pending"
 
 
+def test_progress_starts_the_lease_anew(process: Process) -> None:
+    booking_id = book(process)
+    claimed = runner.claim(process, job_of(process, booking_id, CREATE).id)
+    expire_leases(process)
+    process.transact(lambda session: lease.keep(session, claimed.lease, {}))
+    assert sweep.sweep(process) == 0
+
+
 def test_a_job_past_its_deadline_is_given_up_by_claim_and_by_sweeper(
     process: Process, sim: Simulator
 ) -> None:
@@ -131,7 +140,9 @@ def test_attempts_run_out(process: Process, sim: Simulator) -> None:
     assert run_type(process, booking_id, CREATE).outcome == "exhausted"
 
 
-def test_a_bug_in_a_handler_uses_an_attempt_and_never_a_person_s_data(process: Process) -> None:
+def test_a_bug_in_a_handler_uses_an_attempt_and_tells_no_personal_data(
+    process: Process, capsys: pytest.CaptureFixture[str]
+) -> None:
     booking_id = book(process)
 
     def broken(*_: object) -> None:
@@ -141,6 +152,8 @@ def test_a_bug_in_a_handler_uses_an_attempt_and_never_a_person_s_data(process: P
     tried = run_type(process, booking_id, CREATE)
     assert (tried.status, tried.attempts) == ("pending", 1)
     assert "pat@example.com" not in tried.error_msg
+    assert "pat@example.com" not in capsys.readouterr().out
+    assert rows(process, "SELECT provider FROM provider_health") == []
 
 
 def test_facts_that_cannot_be_read_end_in_the_dead_letter_box(process: Process) -> None:

@@ -13,6 +13,8 @@ from app.jobs.doorbell import Doorbell
 from app.jobs.process import Process
 from app.outbox import JobType
 from sandbox import ports
+from sandbox.account import server_account
+from sandbox.home import erase, server_home
 from sandbox.supervisor import Supervisor
 from sandbox.valkey import open_doorbell
 from tests.jobs.booked import Wish, book, booking, do, job_of, one, rows
@@ -22,8 +24,8 @@ from tests.providers.simulated import JOBS, Simulator
 CREATE = JobType.CREATE_JOB
 
 
-def is_listening(process: Process, queue: str = "critical") -> bool:
-    with Redis.from_url(process.settings.redis_url) as redis:
+def is_listening(url: str, queue: str = "critical") -> bool:
+    with Redis.from_url(url) as redis:
         return bool(redis.scard(f"rq:workers:{queue}"))
 
 
@@ -39,7 +41,7 @@ def deliver(process: Process, doorbell: Doorbell, booking_id: object) -> None:
         dispatch.dispatch(process, doorbell)
         return status(process, booking_id) == "completed"
 
-    wait_until(done, within=40, every=0.2)
+    wait_until(done, within=60, every=0.2)
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
@@ -50,7 +52,7 @@ def test_a_worker_lost_in_the_middle_of_a_call_leaves_exactly_one_job(
     sim.fault("servicetitan", "latency", "POST", JOBS, latency_ms=900)
     log = tmp_path / "worker.log"
     with running(process.settings, log, "worker", "critical") as first:
-        wait_until(lambda: is_listening(process))
+        wait_until(lambda: is_listening(process.settings.redis_url))
         dispatch.dispatch(process, doorbell)
         wait_until(lambda: sim.effects("servicetitan", "job"))
         first.send_signal(end)
@@ -59,7 +61,7 @@ def test_a_worker_lost_in_the_middle_of_a_call_leaves_exactly_one_job(
             deliver(process, doorbell, booking_id)
             if end is signal.SIGSTOP:
                 first.send_signal(signal.SIGCONT)
-                wait_until(lambda: "job_fenced" in log.read_text() or "not_due" in log.read_text(), within=15)
+                wait_until(lambda: "job_fenced" in log.read_text() or "not_due" in log.read_text(), within=30)
     assert [effect["count"] for effect in sim.effects("servicetitan", "job")] == [1]
     assert booking(process, booking_id).status == "confirmed"
     assert job_of(process, booking_id, CREATE).outcome == "ok"
@@ -71,23 +73,24 @@ def test_a_worker_finishes_its_job_before_it_obeys(
     booking_id = book(process)
     sim.fault("servicetitan", "latency", "POST", JOBS, latency_ms=700)
     with running(process.settings, tmp_path / "log", "worker", "critical") as worker:
-        wait_until(lambda: is_listening(process))
+        wait_until(lambda: is_listening(process.settings.redis_url))
         dispatch.dispatch(process, doorbell)
         wait_until(lambda: sim.effects("servicetitan", "job"))
         worker.terminate()
-        assert worker.wait(timeout=10) == 0
+        assert worker.wait(timeout=30) == 0
     assert status(process, booking_id) == "completed"
 
 
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[tuple[Supervisor, str]]:
     """A Redis that this test may take away."""
-    home = tmp_path / "redis"
-    server = open_doorbell(home, port=ports.pick(), spare=tmp_path / "spare")
+    home = server_home(tmp_path, server_account(tmp_path / "redis" / "data"), lasting=False)
+    server = open_doorbell(home / "redis", port=ports.pick(), spare=home / "programs")
     supervisor = Supervisor(tmp_path / "redis-log")
     supervisor.start(server.program())
     yield supervisor, server.url
     supervisor.stop()
+    erase(tmp_path, keep=frozenset({"log"}))
 
 
 def test_bookings_made_without_redis_are_delivered_when_it_is_back(
@@ -102,8 +105,9 @@ def test_bookings_made_without_redis_are_delivered_when_it_is_back(
         running(settings, log, "worker", "critical") as worker,
     ):
         wait_until(lambda: rows(process, "SELECT 1 FROM heartbeat"))
+        wait_until(lambda: is_listening(url) and is_listening(url, "notify"))
         supervisor.pause("valkey")
-        assert worker.wait(timeout=20) != 0
+        assert worker.wait(timeout=60) != 0
         bookings = [book(process, Wish(hour=hour, email=f"p{hour}@example.com")) for hour in (8, 10, 12)]
         with running(settings, log, "worker", "critical"), running(settings, log, "worker", "notify"):
             supervisor.resume("valkey")
@@ -125,13 +129,13 @@ def test_one_command_runs_every_role_and_starts_again_what_dies(
         )
         assert one(process, "SELECT count(*) AS n FROM task_runs WHERE name = 'partitions' AND ok").n == 1
         everything.terminate()
-        assert everything.wait(timeout=25) == 0
+        assert everything.wait(timeout=40) == 0
 
 
 def test_a_role_without_settings_says_what_is_missing(process: Process, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with running(replace(process.settings, database_url=""), log, "worker", "critical") as worker:
-        assert worker.wait(timeout=20) == 2
+        assert worker.wait(timeout=60) == 2
     assert "DATABASE_URL" in log.read_text()
 
 

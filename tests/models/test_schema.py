@@ -56,7 +56,7 @@ def test_every_agreed_index_name_exists(app: Flask, session: Session) -> None:
 
 
 def test_the_newest_migration_is_named_in_head() -> None:
-    newest = sorted(path.stem for path in (MIGRATIONS / "versions").glob("*.py"))[-1]
+    newest = max(path.stem for path in (MIGRATIONS / "versions").glob("*.py"))
     assert (MIGRATIONS / "HEAD").read_text().strip() == newest
     assert all(re.fullmatch(r"\d{4}_\w+", path.stem) for path in (MIGRATIONS / "versions").glob("*.py"))
 
@@ -145,7 +145,7 @@ def test_the_ledgers_refuse_change(session: Session) -> None:
         "DELETE FROM audit_log",
         "UPDATE consents SET locale = 'x'",
     ):
-        with pytest.raises(Exception, match="append-only|permission denied"), session.begin_nested():
+        with pytest.raises(Exception, match=r"append-only|permission denied"), session.begin_nested():
             session.execute(text(statement))
 
 

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -52,7 +53,7 @@ def test_filters_narrow_the_list(client: PageClient, session: Session, settings:
 
 
 def test_older_bookings_are_one_link_away(
-    client: PageClient, session: Session, settings: Settings, monkeypatch
+    client: PageClient, session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(booking_search, "PAGE_SIZE", 2)
     made = [book(session, settings, hour=hour) for hour in (8, 10, 12)]

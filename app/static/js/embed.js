@@ -18,6 +18,8 @@
   const options = script.dataset;
   const origin = new URL(script.src).origin;
   const mode = options.a1Mode === "popup" || options.a1Mode === "float" ? options.a1Mode : "inline";
+  /* A tag manager may run the snippet twice; one dialog and one button are enough. */
+  if (mode !== "inline" && window.A1Booking) return;
   const shortest = Number(options.a1MinHeight) || 420;
   const offset = Number(options.a1Offset) || 0;
   const title = options.a1Title || "Book a garage door repair";
@@ -201,8 +203,8 @@
   function start() {
     if (mode === "inline") {
       const target = options.a1Target ? document.querySelector(options.a1Target) : null;
-      if (target) target.append(makeFrame());
-      else script.after(makeFrame());
+      if (!target) script.after(makeFrame());
+      else if (!target.querySelector("iframe")) target.append(makeFrame());
       return;
     }
     if (mode === "float") {
