@@ -54,6 +54,7 @@ def environ(servers: dict[str, str]) -> dict[str, str]:
         "PUBLIC_BASE_URL": "http://127.0.0.1:8000",
         "METRICS_TOKEN": "metrics-token-for-tests",
         "ABUSE_LIMITS": "off",
+        "TWILIO_AUTH_TOKEN": "twilio-token-for-tests",
         "TRUSTED_PROXY_COUNT": "1",
         "DB_POOL_SIZE": "10",
         "DB_POOL_OVERFLOW": "50",

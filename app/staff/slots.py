@@ -1,11 +1,10 @@
 """The board of arrival windows: one ZIP code's day, what is sold and held, and closing or opening by hand."""
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
-from typing import Any
+from datetime import date, datetime, time
 
 from flask import Response, request, url_for
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -15,25 +14,11 @@ from app.booking.opening import OpeningRefused, Window
 from app.extensions import db
 from app.models import ServiceArea
 from app.models.staff import Role
-from app.staff import audit_trail
+from app.staff import audit_trail, board
 from app.staff.days import read_day, today
 from app.staff.pages import back_to, doer, needs, page, staff
 from app.web import settings, transaction
 
-STRIP_DAYS = 14
-DAY = text(
-    "SELECT s.id, s.slot_time, s.starts_at, s.ends_at, s.available, s.closed_reason, s.external_slot_id, s.snapshot_at,"
-    " s.held_until > clock_timestamp() AS is_held, s.held_until, s.starts_at < clock_timestamp() AS is_past,"
-    " c.capacity, c.taken, b.reference, b.status AS booking_status"
-    " FROM time_slots s LEFT JOIN slot_capacity c ON c.external_slot_id = s.external_slot_id"
-    " LEFT JOIN bookings b ON b.id = s.booking_id"
-    " WHERE s.service_area_id = :area AND s.slot_date = :day ORDER BY s.slot_time"
-)
-STRIP = text(
-    "SELECT slot_date, count(*) AS windows, count(*) FILTER (WHERE available) AS open,"
-    " count(*) FILTER (WHERE booking_id IS NOT NULL) AS sold, count(*) FILTER (WHERE closed_reason = 'staff') AS closed"
-    " FROM time_slots WHERE service_area_id = :area AND slot_date BETWEEN :first AND :last GROUP BY slot_date"
-)
 AREAS = select(ServiceArea.zip_code, ServiceArea.city, ServiceArea.state).order_by(ServiceArea.zip_code)
 
 
@@ -50,9 +35,8 @@ def show_slots() -> Response:
         area=area,
         zip_code=zip_code,
         day=day,
-        windows=read_day_of(session, area, day) if area else [],
-        strip=read_strip(session, area, day) if area else [],
-        one_day=timedelta(days=1),
+        windows=board.read_day(session, area, day) if area else [],
+        strip=board.read_strip(session, area, day) if area else [],
     )
 
 
@@ -159,22 +143,3 @@ def read_time(raw: str | None) -> time | None:
         return datetime.strptime((raw or "")[:5], "%H:%M").time()  # noqa: DTZ007 - a wall time has no zone of its own
     except ValueError:
         return None
-
-
-def read_day_of(
-    session: Session, area: ServiceArea, day: date
-) -> list[Any]:  # Any: rows for the template alone
-    """Return the windows of a day."""
-    return list(session.execute(DAY, {"area": area.id, "day": day}))
-
-
-def read_strip(session: Session, area: ServiceArea, day: date) -> list[tuple[date, Any]]:  # Any: as above
-    """Return the days around this one, each with its counts where it has windows."""
-    first = max(min(day, today() + timedelta(days=STRIP_DAYS - 1)), day - timedelta(days=STRIP_DAYS - 1))
-    first = today() if today() <= day < today() + timedelta(days=STRIP_DAYS) else first
-    days = [first + timedelta(days=n) for n in range(STRIP_DAYS)]
-    counts = {
-        row.slot_date: row
-        for row in session.execute(STRIP, {"area": area.id, "first": days[0], "last": days[-1]})
-    }
-    return [(each, counts.get(each)) for each in days]
