@@ -48,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run_dispatcher() -> int:
     """Dispatch until a signal comes."""
     process = open_process(load_settings(os.environ))
+    logger.info("dispatcher_started")
     doorbell = Doorbell(process.settings.redis_url, job_timeout(process.lease_seconds))
     dispatcher.run_for_ever(process, doorbell, stop_on_signals())
     return 0
@@ -57,6 +58,7 @@ def run_worker(queue: str) -> int:
     """Work on one queue until a signal comes or Redis is lost."""
     process = open_process(load_settings(os.environ))
     entry.use(process)
+    logger.info("worker_started", queue=queue)
     return queue_worker.work(process.settings.redis_url, queue)
 
 

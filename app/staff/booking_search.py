@@ -36,10 +36,6 @@ BY_CONTACT = text(
     " AND lower(b.contact_first_name || ' ' || b.contact_last_name) LIKE :name))"
     " ORDER BY b.id DESC LIMIT :size"
 )
-SOURCES = text(
-    "SELECT DISTINCT booking_source FROM bookings WHERE id >= uuid_v7_floor(now() - interval '1 year')"
-    " AND booking_source IS NOT NULL ORDER BY 1 LIMIT 100"
-)
 LIKE_SIGNS = re.compile(r"([\\%_])")
 
 
@@ -112,8 +108,3 @@ def page_of(rows: list[Any]) -> Found:
     """Cut the one row too many, which tells that there is more."""
     more = len(rows) > PAGE_SIZE
     return Found(rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].id if more else None)
-
-
-def list_sources(session: Session) -> list[str]:
-    """Return the sources that bookings of the last year came from."""
-    return list(session.scalars(SOURCES))

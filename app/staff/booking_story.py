@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 from app.booking import partners
 from app.models import Booking, BookingStatusHistory, Notification, Partner, QueueJob
 from app.staff.audit_trail import staff_actor
+from app.staff.formats import in_words
 
 STAFF_NAMES = text("SELECT id, name FROM staff WHERE id = ANY(:ids)")
 
@@ -38,7 +39,7 @@ class Story:
 
     def actor_words(self, actor: str) -> str:
         """Return who did something, by name where it was staff."""
-        return self.names.get(actor, actor)
+        return self.names.get(actor) or in_words(actor)
 
 
 def find(session: Session, reference: str) -> Story | None:

@@ -1,7 +1,6 @@
 """Bookings: the list, one in full, and its cancellation."""
 
 import uuid
-from collections.abc import Callable
 from functools import partial
 
 from flask import Response, abort, redirect, request, url_for
@@ -9,6 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.booking import changes
+from app.booking.partners import BUILT_IN
 from app.extensions import db
 from app.models.booking import BookingStatus
 from app.models.staff import Role
@@ -16,9 +16,11 @@ from app.staff import audit_trail, booking_search, booking_story, partner_names
 from app.staff.booking_search import Filters, Found
 from app.staff.days import read_day, read_span
 from app.staff.pages import back_to, doer, needs, page, staff
+from app.staff.partner_names import PREFIX
 from app.web import settings, transaction
 
 LONGEST_REASON = 200
+SOURCES = ("phone", "paid_search", "paid_social", "email", "sms", "organic", "referral", "direct")
 
 
 @staff.get("/bookings")
@@ -47,7 +49,8 @@ def show_booking(reference: str) -> AnyResponse:
     story = booking_story.find(db.session(), reference.upper())
     if story is None:
         abort(404)
-    return page("booking", story=story, booking=story.booking, source_words=source_words())
+    words = partial(partner_names.words, names=partner_names.read(db.session()))
+    return page("booking", story=story, booking=story.booking, source_words=words)
 
 
 @staff.post("/bookings/<reference>/cancel")
@@ -77,20 +80,16 @@ def cancel(session: Session, reference: str, reason: str) -> bool:
 
 def show(found: Found, filters: Filters, words: str = "") -> Response:
     """Render the list."""
+    names = partner_names.read(db.session())
     return page(
         "bookings",
         found=found,
         filters=filters,
         words=words,
         statuses=list(BookingStatus),
-        sources=booking_search.list_sources(db.session()),
-        source_words=source_words(),
+        sources=[*SOURCES, *(f"{PREFIX}{key}" for key in names if key != BUILT_IN)],
+        source_words=partial(partner_names.words, names=names),
     )
-
-
-def source_words() -> Callable[[str], str]:
-    """Return how sources read, partners by their name."""
-    return partial(partner_names.words, names=partner_names.read(db.session()))
 
 
 def read_filters() -> Filters:

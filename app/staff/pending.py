@@ -20,7 +20,7 @@ QUERY = text(
     " LEFT JOIN LATERAL (SELECT * FROM queue_jobs q WHERE q.booking_id = b.id AND q.job_type = :create"
     " ORDER BY q.seq DESC LIMIT 1) j ON true"
     " LEFT JOIN provider_health h ON h.provider = 'servicetitan'"
-    " WHERE b.servicetitan_job_id IS NULL AND b.status IN ('pending', 'confirmed')"
+    " WHERE b.servicetitan_job_id IS NULL AND b.status = 'pending'"
     " AND b.id >= uuid_v7_floor(now() - interval '90 days') ORDER BY b.id LIMIT 100"
 )
 

@@ -249,7 +249,7 @@ def render_step(
         },
     )
     if wants_fragment() and showing.status in {200, 409}:
-        response.headers["HX-Push-Url"] = page.url(name)
+        response.headers["HX-Push-Url"] = page.url(name) + (changing if request.method == "GET" else "")
     return response
 
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import structlog
 from flask import Blueprint, Response, abort, request
 from flask_babel import gettext
 from sqlalchemy.exc import DBAPIError
@@ -22,6 +23,7 @@ from app.wizard.steps.base import OutOfArea, Posted, Refused, shown
 from app.wizard.steps.review import typo_notice
 
 wizard = Blueprint("wizard_steps", __name__)
+log = structlog.get_logger()
 
 
 @wizard.get("/w/<token>/<step_name>")
@@ -43,6 +45,7 @@ def answer(token: str, step_name: str) -> Response:
     except DBAPIError as error:
         if not is_missing_month(error):
             raise
+        log.error("partition_missing", table=transaction.failed_table(error))
         partitions.ensure(db.session())
         db.session.commit()
         return run_visit(token, take, lock=step.locks)

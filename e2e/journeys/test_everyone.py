@@ -43,20 +43,26 @@ def test_every_step_is_for_everyone_in_a_frame(
 ) -> None:
     visitor = arrive(viewport={"width": 390, "height": 844})
     visitor.watch.expect("422")
-    wizard = Host(visitor.page, env["DEMO_PARTNER_URL"]).wizard(ANA)
-    assert walk_and_audit(wizard) == []
+    host = Host(visitor.page, env["DEMO_PARTNER_URL"])
+    wizard = host.wizard(ANA)
+    assert walk_and_audit(wizard, settle=lambda: host.fits(wizard)) == []
 
 
-def walk_and_audit(wizard: Wizard) -> list[str]:
-    """Look at each step as it is, and with its mistakes; then at the page after booking."""
+def walk_and_audit(wizard: Wizard, settle: Callable[[], None] = lambda: None) -> list[str]:
+    """Look at each step as it is, and with its mistakes; then at the page after booking.
+
+    A frame needs a moment to settle after each look: no person changes the width of their screen just before a press.
+    """
     found = []
     for step in (*STEPS, "done"):
         wizard.is_on(step)
         found += look(wizard, step)
+        settle()
         if step not in ("review", "done"):
             wizard.press(step)
             wizard.summary.wait_for()
             found += look(wizard, f"{step} with a mistake")
+            settle()
         if step != "done":
             wizard.answer(step)
             wizard.press(step)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Row, text
 
+from app import outbox
 from app.booking import consent
 from app.jobs.process import Process
 from app.notifications import queue
@@ -198,6 +199,16 @@ def test_a_text_refused_for_good_is_closed_and_told(process: Process, sim: Simul
     assert run_type(process, booking_id, SMS).outcome == "permanent"
     assert notification(process, "sms").status == "failed"
     assert job_of(process, booking_id, EMAIL).status == "pending"
+
+
+def test_what_staff_retry_after_mending_it_is_sent(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    do(process, "UPDATE bookings SET contact_phone = '+15005550009' WHERE id = :id", id=booking_id)
+    failed = run_type(process, booking_id, SMS)
+    do(process, "UPDATE bookings SET contact_phone = :phone WHERE id = :id", phone=PHONE, id=booking_id)
+    assert process.transact(lambda session: outbox.retry(session, failed.id))
+    assert run_type(process, booking_id, SMS).outcome == "ok"
+    assert notification(process, "sms").status == "sent"
 
 
 def test_a_message_is_in_the_language_of_its_booking(process: Process, sim: Simulator) -> None:
