@@ -110,7 +110,7 @@ class Walk:
         response = self.client.post(f"{self.base}/{step}", data=fields, headers=headers)
         if response.status_code == 303:
             self.get(response.headers["Location"].removeprefix(self.base + "/"))
-        elif response.mimetype == "text/html":
+        elif response.mimetype == "text/html" and "Content-Encoding" not in response.headers:
             self.html = response.text
         return response
 

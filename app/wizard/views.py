@@ -7,6 +7,7 @@ from flask import Blueprint, Response, abort, request
 from flask_babel import gettext
 from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import ImmutableMultiDict
+from wtforms import Form
 
 from app.analytics.events import EventType
 from app.booking.errors import NotBookable, SlotTaken
@@ -81,15 +82,23 @@ def take_answer(page: Page, step: Step) -> Response:
     if seal is None or visitor.is_cross_site():
         again = gettext("Please check this page and press the button again. Nothing is lost.")
         return show(page, step, Showing(status=403, values=typed, notice=again, is_view=False))
-    if not form.validate():
-        return refuse(page, step, typed, {name: str(found[0]) for name, found in form.errors.items() if name})
+    if errors := faults(page, step, form):
+        return refuse(page, step, typed, errors)
     posted = Posted(form, frozenset(request.form.getlist("clear")))
     try:
         return book(page, step, posted, seal) if step.name == "review" else store(page, step, posted)
     except Refused as refusal:
-        return refuse(page, step, typed, {refusal.field_name: refusal.message})
+        return refuse(page, step, typed, dict(refusal.errors))
     except (NotBookable, OutOfArea) as elsewhere:
         return lead_elsewhere(page, elsewhere)
+
+
+def faults(page: Page, step: Step, form: Form) -> dict[str, str]:
+    """Return what is wrong with the shape of each field and which are missing, in the order of the form."""
+    form.validate()
+    found = {name: str(messages[0]) for name, messages in form.errors.items() if name}
+    found = step.missing(page.visit.answers, form) | found
+    return {name: found[name] for name in form.data if name in found}
 
 
 def lead_elsewhere(page: Page, why: NotBookable | OutOfArea) -> Response:

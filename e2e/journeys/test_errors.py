@@ -44,6 +44,15 @@ def test_mistakes_in_the_contact_data_are_named_and_the_rest_is_kept(visitor: Vi
     assert not visitor.page.title().startswith("Error")
 
 
+def test_an_empty_contact_form_names_all_that_is_missing_at_once(visitor: Visitor, base: str) -> None:
+    visitor.watch.expect("422")
+    wizard = open_booking(visitor.page, base).walk_to("contact")
+    wizard.field("email").fill("ana@")
+    wizard.press()
+    named = wizard.summary.locator("a").evaluate_all("links => links.map(link => link.hash)")
+    assert named == ["#first_name", "#last_name", "#phone", "#email", "#address_line1"]
+
+
 def test_without_a_choice_no_step_goes_on(visitor: Visitor, base: str) -> None:
     visitor.watch.expect("422")
     wizard = open_booking(visitor.page, base)

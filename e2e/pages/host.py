@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from playwright.sync_api import Frame, Page, expect
+from playwright.sync_api import Frame, Page
 
+from e2e.evidence import wait_for
 from e2e.pages.wizard import Person, Wizard
 
 KEEP_EVENTS = """
@@ -56,14 +57,16 @@ class Host:
         return height
 
     def fits(self, wizard: Wizard) -> None:
-        """Wait until the frame is as tall as what is in it, and see that it then stays so."""
-        expect(self.page.locator(BOX).first).to_have_js_property("offsetHeight", content_height(wizard))
+        """Wait until the frame is as tall as what is in it, and stays so."""
+        wait_for(lambda: self._rests_on(wizard), 5, "a frame of constant height")
+        scrolls = wizard.frame.evaluate("document.documentElement.scrollHeight > innerHeight")
+        assert not scrolls, "it scrolls inside"
+
+    def _rests_on(self, wizard: Wizard) -> bool:
+        """Tell whether the height is right and the same a moment later."""
         before = self.box_height
         self.page.wait_for_timeout(300)
-        assert self.box_height == before == content_height(wizard), "the frame keeps changing its height"
-        assert not wizard.frame.evaluate("document.documentElement.scrollHeight > innerHeight"), (
-            "it scrolls inside"
-        )
+        return before == self.box_height == content_height(wizard)
 
 
 def content_height(wizard: Wizard) -> int:

@@ -31,6 +31,14 @@ TEXT_FIELDS = {
         "access_notes",
     ],
 }
+NEEDED = {
+    "zip": ["zip_code"],
+    "issue": ["issue_type"],
+    "doors": ["door_age", "door_count"],
+    "ownership": ["homeowner_status"],
+    "slot": ["slot_id"],
+    "contact": ["address_line1", "email", "first_name", "last_name", "phone"],
+}
 FREE_TEXT = {"issue_note", "first_name", "last_name", "address_line1", "address_line2", "access_notes"}
 
 
@@ -108,13 +116,13 @@ def test_an_empty_form_names_every_field_that_is_needed(
 ) -> None:
     add_week(session)
     walk = Walk(client).start().to(step)
-    response = walk.post(step, {})
-    assert response.status_code == 422
+    assert walk.post(step, {}).status_code == 422
     assert 'role="alert"' in walk.html
     fields = session.execute(
         text("SELECT event_data -> 'fields' FROM analytics_events WHERE event_type = 'step_error'")
     ).scalar_one()
-    assert fields
+    assert fields == NEEDED[step]
+    assert all(f'href="#{name}"' in walk.html for name in fields)
 
 
 def test_a_window_of_another_area_is_refused(client: PageClient, session: Session) -> None:

@@ -55,6 +55,15 @@ def test_each_fragment_is_at_most_3_kb_compressed(client: PageClient, session: S
         assert len(gzip.compress(body, 6)) <= 3 * 1024, step
 
 
+def test_a_refused_form_is_compressed_too(client: PageClient, session: Session) -> None:
+    add_week(session)
+    walk = Walk(client).start().to("contact")
+    answer = walk.post("contact", {}, headers={"Accept-Encoding": "gzip"})
+    assert answer.status_code == 422
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert len(answer.data) <= 3 * 1024
+
+
 def test_the_first_page_is_at_most_30_kb_in_4_requests(client: PageClient, session: Session) -> None:
     add_week(session)
     walk = Walk(client).start()

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -46,13 +46,12 @@ class Saved:
 
 
 class Refused(Exception):
-    """A value has the right shape and the wrong meaning; the message says what to do next."""
+    """Values have the right shape and the wrong meaning."""
 
-    def __init__(self, field_name: str, message: str) -> None:
-        """Name the field."""
-        super().__init__(message)
-        self.field_name = field_name
-        self.message = message
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        """Say for each field what to do next."""
+        super().__init__(", ".join(errors))
+        self.errors = errors
 
 
 class OutOfArea(Exception):
@@ -90,6 +89,10 @@ class Step(ABC):
     @abstractmethod
     def save(self, desk: Desk, posted: Posted) -> Saved:
         """Return the answers with this step's added. Raise Refused, OutOfArea or SlotTaken."""
+
+    def missing(self, answers: Answers, form: Form) -> dict[str, str]:  # noqa: ARG002 - a step with fields that may stay blank uses it
+        """Return what to say of each field that is blank and was not given before either."""
+        return {}
 
     def values(self, desk: Desk) -> dict[str, str]:
         """Return what the inputs show before anybody types."""

@@ -13,7 +13,7 @@ from wtforms.validators import StopValidation, ValidationError
 from app.booking.answers import CONTACT_FIELDS, OPTIONAL_TEXT, Answers, is_po_box
 from app.booking.consent import sms_text
 from app.web.locale import current
-from app.wizard.steps.base import Desk, Posted, Refused, Saved, Step, at_most, one_line, text_only, trimmed
+from app.wizard.steps.base import Desk, Posted, Saved, Step, at_most, one_line, text_only, trimmed
 
 NEEDED = {
     "first_name": lazy_gettext("Enter a first name."),
@@ -67,8 +67,8 @@ class ContactForm(Form):
 
     first_name = StringField(filters=[one_line], validators=[text_only, at_most(100)])
     last_name = StringField(filters=[one_line], validators=[text_only, at_most(100)])
-    email = StringField(filters=[trimmed], validators=[text_only, at_most(254), email_address])
     phone = StringField(filters=[one_line], validators=[text_only, at_most(30), phone_number])
+    email = StringField(filters=[trimmed], validators=[text_only, at_most(254), email_address])
     address_line1 = StringField(filters=[one_line], validators=[text_only, at_most(255), street])
     address_line2 = StringField(filters=[one_line], validators=[text_only, at_most(255)])
     access_notes = TextAreaField(filters=[one_line], validators=[text_only, at_most(300)])
@@ -85,17 +85,20 @@ class ContactStep(Step):
         """Say whether all that is needed is there."""
         return all(getattr(answers, name) for name in NEEDED)
 
+    def missing(self, answers: Answers, form: Form) -> dict[str, str]:
+        """Name every field that is needed and still not there, all of them at once."""
+        return {
+            name: str(message)
+            for name, message in NEEDED.items()
+            if not form.data[name] and not getattr(answers, name)
+        }
+
     def save(self, desk: Desk, posted: Posted) -> Saved:
         """Merge: a value replaces, a blank keeps, a ticked `clear` removes an optional text."""
         merged: dict[str, Any] = {}
         for name in CONTACT_FIELDS:
-            kept = (
-                None if name in posted.clear and name in OPTIONAL_TEXT else getattr(desk.visit.answers, name)
-            )
-            merged[name] = posted[name] or kept
-        for name, message in NEEDED.items():
-            if not merged[name]:
-                raise Refused(name, str(message))
+            is_cleared = name in posted.clear and name in OPTIONAL_TEXT
+            merged[name] = posted[name] or (None if is_cleared else getattr(desk.visit.answers, name))
         return Saved(replace(desk.visit.answers, **merged, sms_opt_in=posted["sms_opt_in"] == "1"))
 
     def values(self, desk: Desk) -> dict[str, str]:

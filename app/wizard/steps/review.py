@@ -67,6 +67,7 @@ def rows(answers: Answers, *, reveal: bool) -> list[tuple[str, list[str], str]]:
     issue = BY_CODE.get(answers.issue_type or "")
     door_count = answers.door_count or 1
     doors = ngettext("%(num)s door", "%(num)s doors", door_count)
+    age = gettext(AGES[answers.door_age or "unknown"])
     own = gettext("I own it") if answers.homeowner_status == "owner" else gettext("I rent it")
     when = moment_label(
         moment(answers.starts_at or ""), moment(answers.ends_at or ""), answers.timezone or "UTC"
@@ -75,7 +76,7 @@ def rows(answers: Answers, *, reveal: bool) -> list[tuple[str, list[str], str]]:
     return [
         (gettext("Arrival window"), [when], "slot"),
         (gettext("Issue"), [gettext(issue.title) if issue else "", *note], "issue"),
-        (gettext("Doors"), [f"{doors}, {gettext(AGES[answers.door_age or 'unknown'])}"], "doors"),
+        (gettext("Doors"), [doors, gettext("Age: %(age)s", age=age)], "doors"),
         (gettext("Home"), [own], "ownership"),
         (gettext("Contact"), contact_lines(answers, reveal=reveal), "contact"),
         (gettext("Address"), address_lines(answers, reveal=reveal), "contact"),

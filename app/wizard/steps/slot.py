@@ -66,9 +66,8 @@ class SlotStep(Step):
         try:
             result, window = slots.hold(desk.session, wanted)
         except SlotElsewhere:
-            raise Refused(
-                "slot_id", gettext("That window belongs to another area. Please choose one below.")
-            ) from None
+            elsewhere = gettext("That window belongs to another area. Please choose one below.")
+            raise Refused({"slot_id": elsewhere}) from None
         kept = replace(
             answers,
             slot_id=str(chosen),

@@ -53,15 +53,12 @@ class ZipStep(Step):
         if found.area is not None:
             return Saved(desk.visit.answers.with_area(found.area))
         if found.coverage is Coverage.UNKNOWN:
-            raise Refused(
-                "zip_code", gettext("We can't find ZIP code %(zip)s. Please check the numbers.", zip=zip_code)
-            )
+            unknown = gettext("We can't find ZIP code %(zip)s. Please check the numbers.", zip=zip_code)
+            raise Refused({"zip_code": unknown})
         if found.coverage is Coverage.PO_BOX:
-            raise Refused(
-                "zip_code",
-                gettext(
-                    "%(zip)s has only PO boxes. Enter the ZIP code of the street address with the garage.",
-                    zip=zip_code,
-                ),
+            boxes = gettext(
+                "%(zip)s has only PO boxes. Enter the ZIP code of the street address with the garage.",
+                zip=zip_code,
             )
+            raise Refused({"zip_code": boxes})
         raise OutOfArea(desk.visit.answers.outside(zip_code))
