@@ -14,12 +14,12 @@ from app.models import Base
 class CompressRefusals(Compress):
     """Compresses refusals too: a form that comes back with its errors is the longest answer there is."""
 
-    def after_request(self, response: Response) -> Response:
+    def after_request(self, response: Response | None) -> Response:
         """Hide a 4xx status from the library, which leaves such answers as they are."""
-        status = response.status
-        if 400 <= response.status_code < 500:
-            response.status_code = 200
-        compressed: Response = super().after_request(response)
+        if response is None or not 400 <= response.status_code < 500:
+            return super().after_request(response)
+        status, response.status_code = response.status, 200
+        compressed = super().after_request(response)
         compressed.status = status
         return compressed
 

@@ -167,11 +167,12 @@ def test_other_providers_keep_flowing(process: Process) -> None:
     assert [ring.queue for ring in hand_out(process)] == ["notify"]
 
 
-def test_two_dispatchers_never_choose_at_the_same_time(process: Process) -> None:
-    book(process)
+def test_two_dispatchers_at_the_same_time_keep_to_one_window(process: Process) -> None:
+    for hour in (8, 10, 12, 14):
+        book(process, Wish(hour=hour, email=f"pat{hour}@example.com"))
     with process.sessions.begin() as other:
-        assert len(dispatch.mark(other, {"critical": 2}, 3)) == 1
-        assert hand_out(process) == []
+        assert len(dispatch.mark(other, {"critical": 2}, 3)) == 2
+        assert hand_out(process, room=2) == []
 
 
 def test_every_job_type_has_rules_and_ordered_ones_are_of_one_provider() -> None:

@@ -162,6 +162,8 @@ def test_what_staff_closed_stays_closed_and_what_they_opened_stays_theirs(sessio
         session, replace(named, start=named.start.replace(hour=18)), unit=1011, now=clock.now()
     )
     apply(session, said(session, window(8, 3), window(18, 3)))
+    apply(session, said(session, window(8, 3, hours=4), window(18, 3)))
+    assert not row(session, area, 8).available
     apply(session, said(session))
     assert (row(session, area, 8).available, row(session, area, 8).closed_reason) == (False, "staff")
     assert row(session, area, 18).available
