@@ -15,15 +15,7 @@ from e2e.evidence import Evidence, wait_for
 from sandbox import envfile
 from sandbox.stack import running_stack
 
-HERE = Path(__file__).parent
-PICTURES = HERE.parent / ".test" / "pictures"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all journeys in one process: they share one product."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("e2e"))
+PICTURES = Path(__file__).parents[1] / ".test" / "pictures"
 
 
 @pytest.hookimpl(wrapper=True)

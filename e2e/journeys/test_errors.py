@@ -49,6 +49,7 @@ def test_an_empty_contact_form_names_all_that_is_missing_at_once(visitor: Visito
     wizard = open_booking(visitor.page, base).walk_to("contact")
     wizard.field("email").fill("ana@")
     wizard.press()
+    expect(wizard.summary.locator("a")).to_have_count(5)
     named = wizard.summary.locator("a").evaluate_all("links => links.map(link => link.hash)")
     assert named == ["#first_name", "#last_name", "#phone", "#email", "#address_line1"]
 

@@ -114,7 +114,7 @@ BEGIN
   RETURN QUERY
     UPDATE time_slots s
        SET available = false, booking_id = uuid_v7(), held_by = NULL, held_until = NULL, held_addr = NULL, updated_at = now()
-     WHERE s.id = p_slot AND s.available
+     WHERE s.id = p_slot
     RETURNING s.booking_id, s.service_area_id, s.starts_at, s.ends_at, s.external_slot_id;
 END $$;
 
