@@ -1,13 +1,14 @@
 """The words people agree to, by version and language, and the ledger row that proves it."""
 
 import hashlib
-import hmac
 import ipaddress
 import uuid
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from app.notifications.recipients import phone_hash
 
 SMS_TEXT_VERSION = "sms-2026-11"
 SMS_TEXTS = {
@@ -39,11 +40,6 @@ class Witness:
 def sms_text(company: str, locale: str, version: str = SMS_TEXT_VERSION) -> str:
     """Return the opt-in wording shown beside the box."""
     return SMS_TEXTS[(version, locale)].format(company=company)
-
-
-def phone_hash(phone: str, key: str) -> bytes:
-    """Return the keyed hash under which a phone number's consents are found. The key never changes."""
-    return hmac.new(key.encode(), b"phone:" + phone.encode(), hashlib.sha256).digest()
 
 
 def truncate_ip(address: str | None) -> str | None:

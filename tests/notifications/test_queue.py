@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from app.booking import consent
-from app.notifications import queue
+from app.notifications import queue, recipients
 from app.notifications.queue import MessageKind
 from tests.factories import add_area
 
@@ -75,10 +74,10 @@ def test_it_is_one_statement_and_a_replay_adds_nothing(session: Session) -> None
     assert len(pairs(session)) == 6
 
 
-def test_the_recipient_is_a_hash_that_the_consents_share(session: Session) -> None:
+def test_the_recipient_is_a_keyed_hash_and_never_in_clear(session: Session) -> None:
     add(session, add_booking(session))
     email, sms = pairs(session)
-    assert bytes(sms.recipient_hash) == consent.phone_hash(PHONE, KEY)
+    assert bytes(sms.recipient_hash) == recipients.phone_hash(PHONE, KEY)
     assert email.recipient_hash != sms.recipient_hash
     for row in (email, sms):
         assert PHONE not in str(row)

@@ -7,9 +7,8 @@ import pytest
 from sqlalchemy import Row, text
 
 from app import outbox
-from app.booking import consent
 from app.jobs.process import Process
-from app.notifications import queue
+from app.notifications import queue, recipients
 from app.notifications.queue import MessageKind
 from app.outbox import JobType
 from tests.jobs.booked import PHONE, Wish, book, booking, cancel, do, job_of, one, rows, run_all, run_type
@@ -24,7 +23,7 @@ def notification(process: Process, channel: str) -> Row[Any]:
 
 
 def withdraw(process: Process, method: str = "keyword", action: str = "opt_out", ago: int = 0) -> None:
-    hashed = consent.phone_hash(PHONE, process.settings.privacy_hash_key)
+    hashed = recipients.phone_hash(PHONE, process.settings.privacy_hash_key)
     do(
         process,
         "INSERT INTO consents (phone_hash, channel, purpose, action, method, created_at)"
