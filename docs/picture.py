@@ -43,14 +43,12 @@ def main() -> int:
     if base is None:
         print("Nothing runs here. Type ./run in another terminal first.", file=sys.stderr)
         return 1
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
+    with sync_playwright() as playwright, launch(playwright) as browser:
         both = (slot_step(browser, base, PHONE), slot_step(browser, base, DESKTOP))
         page = browser.new_page()
         page.set_content(FRAME % both)
         PICTURE.parent.mkdir(exist_ok=True)
         page.locator("body").screenshot(path=PICTURE)
-        browser.close()
     return 0
 
 

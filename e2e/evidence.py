@@ -69,6 +69,10 @@ class Evidence:
         (row,) = self.rows("SELECT * FROM wizard_sessions ORDER BY created_at DESC LIMIT 1")
         return row
 
+    def leads(self, visit_id: Any) -> list[RowMapping]:
+        """What one visit left without booking."""
+        return self.rows("SELECT * FROM leads WHERE session_id = :id", id=visit_id)
+
     def jobs(self, booking_id: Any) -> list[RowMapping]:
         """The queue jobs of one booking."""
         return self.rows("SELECT * FROM queue_jobs WHERE booking_id = :id ORDER BY seq", id=booking_id)

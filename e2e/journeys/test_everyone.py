@@ -17,7 +17,7 @@ LONG = Person(
     "maximiliana.alexandrina.wolfeschlegelstein@subdomain.example.com",
     address_line1="12345 North Extraordinarily Long Boulevard of the Desert",
 )
-OFFICE = ("", "bookings", "jobs", "slots", "leads", "reports/", "partners", "operations", "audit")
+OFFICE = ("", "bookings", "jobs", "slots", "leads", "reports/", "partners", "operations", "audit", "embed")
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
@@ -117,7 +117,8 @@ def test_the_offices_pages_are_for_everyone(
     reports = visitor.page.locator("main a[href*='/staff/reports/']").evaluate_all(
         "links => [...new Set(links.map(link => link.pathname))].filter(path => !path.endsWith('.csv'))"
     )
-    for path in (*OFFICE, f"bookings/{reference}", *(path.removeprefix("/staff/") for path in reports)):
+    some = (path.removeprefix("/staff/") for path in reports[::4])
+    for path in (*OFFICE, f"bookings/{reference}", *some):
         office.go(path)
         found += audit(visitor.page, path or "overview") + overflows(visitor.page, path or "overview")
     assert found == []

@@ -73,7 +73,8 @@ def test_a_worker_finishes_its_job_before_it_obeys(
 ) -> None:
     booking_id = book(process)
     sim.fault("servicetitan", "latency", "POST", JOBS, latency_ms=700)
-    with running(process.settings, tmp_path / "log", "worker", "critical") as worker:
+    patient = replace(process.settings, job_lease_seconds=36)
+    with running(patient, tmp_path / "log", "worker", "critical") as worker:
         wait_until(lambda: is_listening(process.settings.redis_url))
         dispatch.dispatch(process, doorbell)
         wait_until(lambda: sim.effects("servicetitan", "job"))
