@@ -58,7 +58,7 @@ def security() -> Response:
 
 
 @site.post("/csp-report")
-def policy_report() -> tuple[str, int]:
+def policy_report() -> tuple[str, int, dict[str, str]]:
     """Count a browser's report; its content is not kept."""
     log.info("csp_report", size=min(request.content_length or 0, 8192))
-    return "", 204
+    return "", 204, {"Cross-Origin-Resource-Policy": "cross-origin"}  # a refused frame reports from elsewhere

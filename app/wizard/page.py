@@ -208,6 +208,7 @@ class Showing:
     notice: str | None = None
     completed: str | None = None
     reveal: bool = False
+    changing: bool = False
     is_view: bool = True
 
 
@@ -226,7 +227,7 @@ def render_step(
     page: Page, template: str, name: str, showing: Showing, context: Mapping[str, Any]
 ) -> Response:
     """Render one page of a visit with everything around it."""
-    changing = "?change=1" if request.args.get("change") else ""
+    changing = "?change=1" if showing.changing or request.args.get("change") else ""
     previous = flow.before(flow.BY_NAME[name]) if name in flow.BY_NAME else None
     response = render_page(
         template,

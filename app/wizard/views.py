@@ -154,7 +154,9 @@ def lose_slot(page: Page) -> Response:
     )
     page.note(EventType.SLOT_LOST, step.name)
     gone = gettext("That window was just taken. Here are the next open ones; your other answers are kept.")
-    return show(page, step, Showing(status=409, notice=gone, values={"slot_id": ""}, is_view=False))
+    return show(
+        page, step, Showing(status=409, notice=gone, values={"slot_id": ""}, is_view=False, changing=True)
+    )
 
 
 def notice_for(page: Page, step: Step) -> str | None:

@@ -1,19 +1,11 @@
 """The whole product, to take parts away from it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from sandbox.stack import Stack, running_stack
 from tests.faults.live import Live
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all of these in one process: they share one product."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("faults"))
 
 
 @pytest.fixture(scope="module")

@@ -150,6 +150,17 @@ def test_a_window_that_went_away_is_409_with_alternatives(client: PageClient, se
     )
 
 
+def test_after_a_lost_window_only_the_window_is_asked_again(client: PageClient, session: Session) -> None:
+    add_week(session)
+    walk = Walk(client).start().to("review")
+    session.execute(text("UPDATE time_slots SET available = false WHERE held_by IS NOT NULL"))
+    assert walk.submit().status_code == 409
+    assert walk.step == "slot"
+    walk.post("slot?change=1", walk.reply("slot"))
+    assert walk.step == "review"
+    assert walk.submit().status_code == 200
+
+
 def test_no_open_window_offers_a_call_and_takes_a_callback(client: PageClient, session: Session) -> None:
     add_area(session)
     walk = Walk(client).start().to("slot")

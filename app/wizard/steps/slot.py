@@ -160,5 +160,6 @@ def earliest(slot: OpenSlot, zone: str) -> dict[str, str]:
 
 
 def moment_label(starts_at: datetime, ends_at: datetime, zone: str) -> str:
-    """Return day and window in one line."""
-    return f"{formats.long_day(starts_at, zone)}, {formats.window(starts_at, ends_at, zone)}"
+    """Return day and window in one line that may break only between the two."""
+    hours = formats.window(starts_at, ends_at, zone).replace(" ", "\u00a0")
+    return f"{formats.long_day(starts_at, zone)}, {hours}"
