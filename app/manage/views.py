@@ -16,9 +16,9 @@ from app.booking import changes, manage_links
 from app.booking import promise as promises
 from app.booking.issues import BY_CODE
 from app.booking.promise import Promise
-from app.web import formats, locale, settings, transaction
-from app.web.calendar_answer import calendar_answer
+from app.web import locale, settings, transaction
 from app.web.limits import refuse_too_many
+from app.web.promise_view import booking_context, calendar_answer
 from app.web.render import render_page
 
 manage = Blueprint("manage", __name__)
@@ -102,20 +102,12 @@ def is_ours(token: str) -> bool:
 def render(found: Found, status: int = 200, **context: Any) -> Response:
     """Render the booking."""
     promise = found.promise
-    zone = promise.timezone
     issue = BY_CODE.get(promise.issue_type)
     over = promise.ends_at < clock.now()
     return render_page(
         "manage/show.html",
         status,
-        booking={
-            "reference": promise.reference,
-            "status": promise.shown_status,
-            "window_day": formats.long_day(promise.starts_at, zone),
-            "window_time": formats.window(promise.starts_at, promise.ends_at, zone),
-            "zone_text": formats.zone_words(promise.starts_at, zone),
-            "address_note": f"{promise.city}, {promise.state} {promise.zip_code}",
-        },
+        booking=booking_context(promise),
         rows=[
             {"label": gettext("Issue"), "value": gettext(issue.title) if issue else promise.issue_type},
             {"label": gettext("Doors"), "value": str(promise.door_count)},

@@ -1,14 +1,10 @@
 """After booking, inside the visit: the done page, its polled status, the calendar file."""
 
-from typing import Any
-
 from flask import Blueprint, Response, abort
-from flask_babel import gettext
 
 from app.booking import promise as promises
 from app.booking.promise import Promise
-from app.web import formats
-from app.web.calendar_answer import calendar_answer
+from app.web.promise_view import booking_context, calendar_answer
 from app.web.render import wants_fragment
 from app.wizard import flow
 from app.wizard import visit as visits
@@ -94,18 +90,3 @@ def render_done(page: Page, showing: Showing, submitted: str | None) -> Response
         "values": {},
     }
     return render_step(page, "wizard/done.html", "done", showing, context)
-
-
-def booking_context(promise: Promise) -> dict[str, Any]:
-    """Return a booking as templates show it."""
-    zone = promise.timezone
-    return {
-        "reference": promise.reference,
-        "status": promise.shown_status,
-        "window_day": formats.long_day(promise.starts_at, zone),
-        "window_time": formats.window(promise.starts_at, promise.ends_at, zone),
-        "zone_text": formats.zone_words(promise.starts_at, zone),
-        "address_note": gettext(
-            "%(city)s, %(state)s %(zip)s", city=promise.city, state=promise.state, zip=promise.zip_code
-        ),
-    }

@@ -1,5 +1,6 @@
-"""The calendar file as an answer."""
+"""A booking as its homeowner sees it: the words of a page, and the calendar file."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response
@@ -8,7 +9,20 @@ from flask_babel import gettext
 from app import clock
 from app.booking.calendar_file import visit_ics
 from app.booking.promise import Promise
-from app.web import settings
+from app.web import formats, settings
+
+
+def booking_context(promise: Promise) -> dict[str, Any]:
+    """Return a booking as templates show it, in the zone of its area."""
+    zone = promise.timezone
+    return {
+        "reference": promise.reference,
+        "status": promise.shown_status,
+        "window_day": formats.long_day(promise.starts_at, zone),
+        "window_time": formats.window(promise.starts_at, promise.ends_at, zone),
+        "zone_text": formats.zone_words(promise.starts_at, zone),
+        "address_note": f"{promise.city}, {promise.state} {promise.zip_code}",
+    }
 
 
 def calendar_answer(promise: Promise) -> Response:
