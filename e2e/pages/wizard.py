@@ -100,8 +100,8 @@ class Wizard:
         """The arrival windows one can press now."""
         return self.frame.locator('label:has(input[name="slot_id"]):visible')
 
-    def pick_window(self, number: int = 0) -> str:
-        """Press an arrival window and give its id."""
+    def pick_window(self, number: int = 1) -> str:
+        """Press an arrival window and give its id: not the earliest, whose notice may run out while we walk on."""
         label = self.windows.nth(number)
         label.click()
         return label.locator("input").input_value()

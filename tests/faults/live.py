@@ -96,13 +96,10 @@ class Live:
                 counts[effect["kind"]] += effect["count"]
         return counts
 
-    def open_jobs(self) -> int:
-        """Count what has not left the house yet."""
-        return int(
-            self.one(
-                "SELECT count(*) FROM queue_jobs WHERE status IN ('pending', 'processing') AND booking_id IS NOT NULL"
-            )
-        )
+    def open_jobs(self, bookings: list[uuid.UUID]) -> int:
+        """Count what of these bookings has not left the house yet."""
+        waiting = "SELECT count(*) FROM queue_jobs WHERE booking_id = ANY(:ids) AND status IN ('pending', 'processing')"
+        return int(self.one(waiting, ids=bookings))
 
     def servicetitan_is_done(self, booking_id: uuid.UUID) -> bool:
         """Say whether ServiceTitan has nothing more to learn of this booking."""

@@ -31,7 +31,7 @@ def test_without_valkey_bookings_are_accepted_and_delivered_when_it_is_back(stac
         assert {live.status(booking) for booking in bookings} == {"pending"}
     finally:
         stack.supervisor.resume("valkey")
-    wait_for(lambda: live.open_jobs() == 0, DELIVERED_WITHIN, "everything delivered")
+    wait_for(lambda: live.open_jobs(bookings) == 0, DELIVERED_WITHIN, "everything delivered")
     assert {live.status(booking) for booking in bookings} == {"confirmed"}
     assert all(live.effects(booking)["job"] == 1 for booking in bookings)
 
