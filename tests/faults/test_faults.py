@@ -10,6 +10,7 @@ from tests.faults.live import Live, wait_for
 JOBS = "/jpm/v2/tenant/*/jobs"
 BOOKINGS = 20
 DELIVERED_WITHIN = 90.0
+WORKING_WITHIN = 60.0  # a worker that just started, or starts again, on a machine busy with other tests
 
 
 def is_calling(live: Live, booking_id: object) -> bool:
@@ -40,29 +41,31 @@ def test_a_worker_killed_in_the_middle_of_a_call_leaves_exactly_one_job(stack: S
     live.slow_down(JOBS, 1500)
     booking = live.book(sms=False)
     wait_for(
-        lambda: live.effects(booking)["job"] == 1 or is_calling(live, booking), 10, "the call on the wire"
+        lambda: live.effects(booking)["job"] == 1 or is_calling(live, booking),
+        WORKING_WITHIN,
+        "the call on the wire",
     )
     time.sleep(0.5)
     os.kill(stack.supervisor.pid("worker-critical"), signal.SIGKILL)
-    wait_for(lambda: live.status(booking) == "confirmed", 80, "confirmed")
+    wait_for(lambda: live.status(booking) == "confirmed", 2 * WORKING_WITHIN, "confirmed")
     assert live.effects(booking)["job"] == 1
 
 
 def test_a_lost_reply_leaves_exactly_one_job(stack: Stack, live: Live) -> None:
     live.drop_reply(JOBS)
     booking = live.book(sms=False)
-    wait_for(lambda: live.status(booking) == "confirmed", 40, "confirmed")
+    wait_for(lambda: live.status(booking) == "confirmed", WORKING_WITHIN, "confirmed")
     assert live.effects(booking)["job"] == 1
 
 
 def test_cancelled_while_the_job_is_made_it_is_cancelled_there_too(stack: Stack, live: Live) -> None:
     live.slow_down(JOBS, 900)
     booking = live.book(sms=False)
-    wait_for(lambda: is_calling(live, booking), 10, "the call on the wire")
+    wait_for(lambda: is_calling(live, booking), WORKING_WITHIN, "the call on the wire")
     live.cancel(booking)
     assert live.status(booking) == "cancelled"
-    wait_for(lambda: live.effects(booking)["cancel"] == 1, 40, "cancelled at ServiceTitan")
-    wait_for(lambda: live.servicetitan_is_done(booking), 40, "nothing left to tell ServiceTitan")
+    wait_for(lambda: live.effects(booking)["cancel"] == 1, WORKING_WITHIN, "cancelled at ServiceTitan")
+    wait_for(lambda: live.servicetitan_is_done(booking), WORKING_WITHIN, "nothing left to tell ServiceTitan")
     assert live.effects(booking) == {"job": 1, "cancel": 1}
     assert live.status(booking) == "cancelled"
     assert live.one("SELECT count(*) FROM time_slots WHERE booking_id = :id", id=booking) == 0
