@@ -170,7 +170,8 @@ def test_facts_that_cannot_be_read_end_in_the_dead_letter_box(process: Process) 
 def test_no_transaction_is_open_while_a_provider_is_called(process: Process) -> None:
     booking_id = book(process)
     seen: list[int] = []
-    sql = "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'a1-worker' AND state LIKE 'idle in%'"
+    sql = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()"
+    sql += " AND application_name = 'a1-worker' AND state LIKE 'idle in%'"
     service = process.adapters.field_service
     service.create_job = during(service, "create_job", lambda: seen.append(one(process, sql).n))
     run_type(process, booking_id, CREATE)
