@@ -11,7 +11,6 @@ CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; object-src 'none'; report-uri /csp-report; frame-ancestors "
 )
-CACHED = ("assets.",)
 
 
 def init_app(app: Flask) -> None:

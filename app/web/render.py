@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import phonenumbers
-from flask import Response, make_response, redirect, render_template, request
+from flask import Response, make_response, render_template, request
 
 from app.web import locale, settings
 
@@ -36,15 +36,6 @@ def render_page(
     context.setdefault("hue", settings().brand_hue)
     context.setdefault("lang", locale.current())
     return make_response(render_template(template, **context), status)
-
-
-def go_to(url: str) -> Response:
-    """Send the browser there with a GET: 303 for a plain form, HX-Location for htmx."""
-    if wants_fragment() and request.method == "POST":
-        answer = make_response("", 200)
-        answer.headers["HX-Redirect"] = url
-        return answer
-    return make_response(redirect(url, 303))
 
 
 def path_of(url: str) -> str:
