@@ -20,6 +20,7 @@ from app.wizard.page import EventsRest
 from sandbox.postgres import throwaway_cluster
 from tests.pages import PageClient
 
+APPEND_ONLY = ("audit_log", "consent_texts", "consents")
 KEPT_TABLES = "('alembic_version', 'zip_codes', 'report_state')"
 
 
@@ -137,9 +138,9 @@ def database(app: Flask, owner: Engine) -> Iterator[Engine]:
             )
         ).scalars()
         names = ", ".join(tables)
-        for table in ("audit_log", "consents"):
+        for table in APPEND_ONLY:
             connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
         connection.execute(text(f"TRUNCATE {names}"))
-        for table in ("audit_log", "consents"):
+        for table in APPEND_ONLY:
             connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER USER"))
         connection.execute(text("INSERT INTO partners (key, name) VALUES ('direct', 'Our own pages')"))

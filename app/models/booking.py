@@ -88,6 +88,10 @@ class Booking(Base):
     session_id: Mapped[uuid.UUID | None]
     upstream_slot_key: Mapped[str | None] = mapped_column(String(100))
     upstream_since: Mapped[datetime | None]
+    servicetitan_appointment_id: Mapped[str | None] = mapped_column(String(100))
+    upstream_status: Mapped[str | None] = mapped_column(String(20))
+    upstream_seen_at: Mapped[datetime | None]
+    visit_confirmed_at: Mapped[datetime | None]
     created_at: Mapped[datetime | None] = mapped_column(Computed("uuid_v7_time(id)", persisted=True))
     updated_at: Mapped[datetime] = set_now()
 

@@ -34,6 +34,12 @@ class Notification(Base):
         Index("idx_notifications_booking", "booking_id"),
         Index("idx_notifications_status", "status", "created_at"),
         Index("idx_notifications_created", "created_at"),
+        Index(
+            "idx_notifications_recipient",
+            "recipient_hash",
+            text("created_at DESC"),
+            postgresql_where=text("recipient_hash IS NOT NULL"),
+        ),
         CheckConstraint("type IN ('email', 'sms')", name="notifications_type"),
         CheckConstraint("status IN ('pending', 'sent', 'failed')", name="notifications_status"),
     )

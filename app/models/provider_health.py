@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, String, text
+from sqlalchemy import CheckConstraint, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
 
 
 class ProviderHealth(Base):
-    """The circuit breaker's state."""
+    """The circuit breaker's state. `recent` holds one bit for each of the last `calls` calls, the newest lowest: 1 failed."""
 
     __tablename__ = "provider_health"
     __table_args__ = (
@@ -21,3 +21,9 @@ class ProviderHealth(Base):
     failures: Mapped[int] = mapped_column(server_default=text("0"))
     opened_at: Mapped[datetime | None]
     next_probe_at: Mapped[datetime | None]
+    recent: Mapped[int] = mapped_column(server_default=text("0"))
+    calls: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    last_ok_at: Mapped[datetime | None]
+    last_failure_at: Mapped[datetime | None]
+    last_outcome: Mapped[str | None] = mapped_column(String(20))
+    last_reason: Mapped[str | None] = mapped_column(String(200))
