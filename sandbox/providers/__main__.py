@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 from sandbox.providers.application import create_app
 from sandbox.providers.config import load_config
 from sandbox.providers.shelf import Shelf
+from sandbox.providers.twilio_delivery import resume
 
 
 def main() -> int:
@@ -39,6 +40,7 @@ def main() -> int:
     if shelf is not None:
         shelf.load()
         shelf.keep_saving()
+        resume(app.extensions["world"])
     sys.stdout.write(f"simulator: http://127.0.0.1:{server.port}/\n")
     sys.stdout.flush()
     try:

@@ -1,5 +1,6 @@
 """Reads what callers send and collects what is wrong with it, by field, as the real validators do."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import cast
 
@@ -19,6 +20,12 @@ class Checker:
         """Note an error."""
         self.errors.setdefault(name, []).append(words)
 
+    def take(self, part: "Checker", prefix: str) -> None:
+        """Take over the errors of a part."""
+        for name, words in part.errors.items():
+            for line in words:
+                self.fail(f"{prefix}.{name}", line)
+
     def text(self, name: str) -> str:
         """Read a required, non-empty string."""
         value = self.body.get(name)
@@ -27,6 +34,14 @@ class Checker:
         self.fail(name, f"The {name} field is required.")
         return ""
 
+    def optional_text(self, name: str) -> str | None:
+        """Read a string that may be missing."""
+        value = self.body.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        self.fail(name, f"The {name} field must be a string.")
+        return None
+
     def number(self, name: str) -> int:
         """Read a required whole number."""
         value = self.body.get(name)
@@ -34,6 +49,39 @@ class Checker:
             return value
         self.fail(name, f"The {name} field is required.")
         return 0
+
+    def optional_number(self, name: str) -> int | None:
+        """Read a whole number that may be missing."""
+        return None if self.body.get(name) is None else self.number(name)
+
+    def numbers(self, name: str) -> list[int]:
+        """Read a list of ids that may be missing."""
+        value = self.body.get(name)
+        if value is None:
+            return []
+        if isinstance(value, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in value):
+            return cast(list[int], value)
+        self.fail(name, "A list of ids is required.")
+        return []
+
+    def words(self, name: str, known: Collection[str]) -> list[str]:
+        """Read a list of known words that may be missing."""
+        value = self.body.get(name)
+        if value is None:
+            return []
+        if isinstance(value, list) and all(word in known for word in value):
+            return cast(list[str], value)
+        self.fail(name, f"Each must be one of {', '.join(sorted(known))}.")
+        return []
+
+    def flag(self, name: str, *, required: bool = False) -> bool:
+        """Read yes or no."""
+        value = self.body.get(name)
+        if isinstance(value, bool):
+            return value
+        if value is not None or required:
+            self.fail(name, f"The {name} field must be true or false.")
+        return False
 
     def moment(self, name: str) -> datetime | None:
         """Read a required time."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from sandbox.providers.assumptions import ASSUMPTIONS
+
 
 @dataclass(frozen=True)
 class SimConfig:
@@ -19,18 +21,29 @@ class SimConfig:
     twilio_messaging_service_sid: str = ""
     twilio_from: str = ""
     public_base_url: str = ""
+    st_booking_provider_id: str = "701"
+    st_webhook_hmac_key: str = ""
+    klaviyo_webhook_secret: str = ""
+    klaviyo_list_id: str = "A1DEMO"
     sim_rate_scale: str = "1"
     sim_token_seconds: str = "900"  # noqa: S105 a number of seconds
     sim_state: str = ""
+    sim_flags: str = ""
+
+    @property
+    def rate_scale(self) -> float:
+        """How many times the documented limits this account has."""
+        return float(self.sim_rate_scale)
 
     @property
     def calls_per_second(self) -> int:
         """How often one application may call ServiceTitan for one tenant."""
-        return max(1, round(60 * float(self.sim_rate_scale)))
+        return max(1, round(60 * self.rate_scale))
 
 
 OPTIONAL = {
-    "twilio_messaging_service_sid", "twilio_from", "public_base_url", "sim_rate_scale", "sim_token_seconds", "sim_state",
+    "twilio_messaging_service_sid", "twilio_from", "public_base_url", "st_booking_provider_id", "st_webhook_hmac_key",
+    "klaviyo_webhook_secret", "klaviyo_list_id", "sim_rate_scale", "sim_token_seconds", "sim_state", "sim_flags",
 }  # fmt: skip
 
 
@@ -42,4 +55,11 @@ def load_config(environ: Mapping[str, str]) -> SimConfig:
         missing.append("TWILIO_FROM or TWILIO_MESSAGING_SERVICE_SID")
     if missing:
         raise ValueError("not set: " + ", ".join(missing))
+    values["sim_flags"] = ",".join(filter(None, (_switches(environ), values["sim_flags"])))
     return SimConfig(**{name: value for name, value in values.items() if value or name not in OPTIONAL})
+
+
+def _switches(environ: Mapping[str, str]) -> str:
+    """Collect the assumptions that have a setting of their own, such as ST_REJECT_FULL=1."""
+    names = [a.name for a in ASSUMPTIONS if a.name != "sim_token_seconds" and environ.get(a.name.upper())]
+    return ",".join(f"{name}={environ[name.upper()]}" for name in names)

@@ -1,24 +1,48 @@
-"""The control API: what happened, what was asked, and what shall go wrong next. It exists only in the simulator."""
+"""The control API: what happened, what was asked and what was told. It exists only in the simulator."""
 
-from dataclasses import asdict
-from datetime import timedelta
+from dataclasses import asdict, fields
+from datetime import datetime
 
 from flask import Blueprint, Response, jsonify, request
 
 from sandbox.providers.state import wire, world
-from sandbox.providers.twilio_delivery import post_signed
+from sandbox.providers.twilio_records import Text
 
 bp = Blueprint("control", __name__, url_prefix="/__sim__")
-STOP_WORDS = {"STOP", "UNSUBSCRIBE", "END", "QUIT", "STOPALL", "REVOKE", "OPTOUT", "CANCEL"}
-START_WORDS = {"START", "YES", "UNSTOP"}
+INNER = {"told", "held"}
+
+
+class BadOrder(Exception):
+    """An order of the control API that makes no sense."""
+
+
+@bp.app_errorhandler(BadOrder)
+def refuse_order(error: BadOrder) -> tuple[Response, int]:
+    """Say what is wrong with an order."""
+    return jsonify(error=str(error)), 400
+
+
+def order() -> dict[str, object]:
+    """Read the body of an order."""
+    body = request.get_json(silent=True)
+    return body if isinstance(body, dict) else {}
+
+
+def order_number(body: dict[str, object], name: str, default: float) -> float:
+    """Read a number of an order."""
+    value = body.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadOrder(f"{name} must be a number")
+    return value
 
 
 @bp.get("/ledger")
 def show_ledger() -> Response:
-    """List what really happened."""
-    sim = world()
+    """List what really happened, by `provider` and `key`; `kind=all` also the small things."""
+    sim, args = world(), request.args
     with sim.lock:
-        return jsonify(effects=[asdict(effect) for effect in sim.ledger.of(request.args.get("provider"))])
+        found = sim.ledger.of(args.get("provider"), args.get("kind"), args.get("key"))
+        return jsonify(effects=[vars(effect) for effect in found])
 
 
 @bp.get("/requests")
@@ -26,27 +50,15 @@ def show_requests() -> Response:
     """List what was asked, credentials blotted out."""
     sim, provider = world(), request.args.get("provider")
     with sim.lock:
-        return jsonify(requests=[asdict(seen) for seen in sim.requests if provider in {None, seen.provider}])
+        return jsonify(requests=[vars(seen) for seen in sim.requests if provider in {None, seen.provider}])
 
 
-@bp.get("/faults")
-def show_faults() -> Response:
-    """List the orders that are still open."""
-    sim = world()
+@bp.get("/callbacks")
+def show_callbacks() -> Response:
+    """List what the application was told, and what it answered."""
+    sim, provider = world(), request.args.get("provider")
     with sim.lock:
-        return jsonify(faults=sim.faults.open_orders())
-
-
-@bp.post("/faults")
-def order_fault() -> tuple[Response, int]:
-    """Let the next matching request go wrong."""
-    sim, order = world(), request.get_json(silent=True)
-    try:
-        with sim.lock:
-            fault = sim.faults.add(order if isinstance(order, dict) else {})
-    except ValueError as error:
-        return jsonify(error=str(error)), 400
-    return jsonify(asdict(fault)), 201
+        return jsonify(callbacks=[vars(told) for told in sim.told if provider in {None, told.provider}])
 
 
 @bp.post("/reset")
@@ -57,15 +69,19 @@ def reset() -> tuple[str, int]:
 
 
 @bp.post("/clock")
-def move_clock() -> Response | tuple[Response, int]:
+def move_clock() -> Response:
     """Push the simulated clock forward and return its time."""
-    sim, order = world(), request.get_json(silent=True)
-    seconds = order.get("advance_s", 0) if isinstance(order, dict) else None
-    if not isinstance(seconds, int | float):
-        return jsonify(error="advance_s must be a number"), 400
-    with sim.lock:
-        sim.offset += timedelta(seconds=seconds)
-        return jsonify(now=wire(sim.now()))
+    sim, body = world(), request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise BadOrder("advance_s must be a number")
+    sim.advance(order_number(body, "advance_s", 0))
+    return jsonify(now=sim.stamp())
+
+
+@bp.get("/clock")
+def show_clock() -> Response:
+    """Tell the simulated time."""
+    return jsonify(now=world().stamp())
 
 
 @bp.get("/outbox/email")
@@ -73,7 +89,8 @@ def show_email() -> Response:
     """List the e-mails that flows have made of events."""
     sim = world()
     with sim.lock:
-        return jsonify(messages=[asdict(event) for event in sim.mail.events])
+        mails = [asdict(event) for event in sim.mail.events if event.mailed]
+    return jsonify(messages=[mail | {"happened_at": wire(mail["happened_at"])} for mail in mails])
 
 
 @bp.get("/outbox/sms")
@@ -81,30 +98,18 @@ def show_sms() -> Response:
     """List the text messages."""
     sim = world()
     with sim.lock:
-        return jsonify(
-            messages=[asdict(text) | {"created_at": wire(text.created_at)} for text in sim.phone.texts]
-        )
+        return jsonify(messages=[text_row(text) for text in sim.phone.texts])
 
 
-@bp.post("/twilio/inbound")
-def receive_text() -> Response | tuple[Response, int]:
-    """Let a person text back: a single stop word blocks the number, and the application hears of every message."""
-    sim, order = world(), request.get_json(silent=True)
-    if not isinstance(order, dict) or not order.get("from"):
-        return jsonify(error="from and body are required"), 400
-    sender, body = str(order["from"]), str(order.get("body") or "")
-    word = body.strip().upper()
+@bp.get("/outbox/replies")
+def show_replies() -> Response:
+    """List what was texted back to people: by the provider itself to keywords, by the application's answers to the rest."""
+    sim = world()
     with sim.lock:
-        if word in STOP_WORDS:
-            sim.phone.opted_out.add(sender)
-        if word in START_WORDS:
-            sim.phone.opted_out.discard(sender)
-        sid = f"SM{sim.phone.text_ids.take():032x}"
-    fields = {
-        "MessageSid": sid, "SmsSid": sid, "SmsMessageSid": sid, "AccountSid": sim.config.twilio_account_sid, "From": sender,
-        "To": sim.config.twilio_from, "Body": body, "NumMedia": "0", "NumSegments": "1", "SmsStatus": "received",
-        "ApiVersion": "2010-04-01",
-    }  # fmt: skip
-    url = sim.config.public_base_url.rstrip("/") + "/webhooks/twilio/inbound"
-    status = post_signed(sim.config.twilio_auth_token, url, fields) if sim.config.public_base_url else None
-    return jsonify(status=status, sid=sid)
+        return jsonify(messages=[text_row(text) for text in sim.phone.replies])
+
+
+def text_row(text: Text) -> dict[str, object]:
+    """Write a text message as the outbox shows it."""
+    row = {spec.name: getattr(text, spec.name) for spec in fields(text) if spec.name not in INNER}
+    return {name: wire(value) if isinstance(value, datetime) else value for name, value in row.items()}

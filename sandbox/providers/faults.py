@@ -1,14 +1,12 @@
-"""Makes the next matching request go wrong, before or after it took effect, the way networks and providers do."""
+"""The orders for what shall go wrong: a certain request, the next callbacks, or a share of everything by chance."""
 
 import itertools
-import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from flask import Response, jsonify, request
+from sandbox.providers.chance import Chance
 
 
 class Mode(StrEnum):
@@ -21,11 +19,21 @@ class Mode(StrEnum):
     DROP_BEFORE = "drop_before"
     LATENCY = "latency"
     DROP_AFTER_COMMIT = "drop_after_commit"
+    HALF_ANSWER = "half_answer"
     GARBAGE = "garbage"
+    MALFORMED = "malformed"
+    WRONG_TYPE = "wrong_type"
     EMPTY = "empty"
     REDIRECT = "redirect"
     DRIP = "drip"
     HUGE = "huge"
+    DUPLICATE_WEBHOOK = "duplicate_webhook"
+    REORDER_WEBHOOKS = "reorder_webhooks"
+    LATE_WEBHOOK = "late_webhook"
+    FORGED_WEBHOOK = "forged_webhook"
+
+
+CALLBACK_MODES = frozenset(mode for mode in Mode if "webhook" in mode)
 
 
 @dataclass
@@ -40,7 +48,7 @@ class Fault:
     times: int | None = 1
     status: int = 503
     latency_ms: int = 0
-    retry_after: int | None = None
+    retry_after: int | str | None = None
 
     def matches(self, provider: str, method: str, path: str) -> bool:
         """Tell whether this request is meant."""
@@ -51,9 +59,10 @@ class Fault:
 
 @dataclass
 class FaultBook:
-    """The orders that are still open."""
+    """The orders that are still open, and the chance that anything at all goes wrong."""
 
     faults: list[Fault] = field(default_factory=list)
+    chance: Chance | None = None
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def add(self, order: dict[str, object]) -> Fault:
@@ -62,6 +71,7 @@ class FaultBook:
         if not isinstance(match, dict):
             raise ValueError("match must be an object")  # noqa: TRY004 the caller answers 400 to any of these
         times = order.get("times", 1)
+        after = order.get("retry_after")
         fault = Fault(
             id=next(self._ids),
             provider=str(order.get("provider") or "*"),
@@ -71,21 +81,41 @@ class FaultBook:
             times=_number(times) if times else None,
             status=_number(order.get("status") or 503),
             latency_ms=_number(order.get("latency_ms") or 0),
-            retry_after=_number(order["retry_after"]) if order.get("retry_after") is not None else None,
+            retry_after=after if isinstance(after, str) or after is None else _number(after),
         )
         self.faults.append(fault)
         return fault
 
     def take(self, provider: str, method: str, path: str) -> Fault | None:
-        """Use up one time of the first order that matches."""
+        """Use up one time of the first order that matches; without one, let chance decide."""
         for fault in self.faults:
-            if fault.matches(provider, method, path):
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times <= 0:
-                        self.faults.remove(fault)
-                return fault
+            if fault.mode not in CALLBACK_MODES and fault.matches(provider, method, path):
+                return self._use(fault)
+        kind = self.chance.throw(provider) if self.chance else None
+        if kind is None or self.chance is None:
+            return None
+        return Fault(
+            0, provider, Mode(kind.mode), status=kind.status, latency_ms=kind.latency_ms, retry_after=kind.retry_after
+        )  # fmt: skip
+
+    def take_callback(self, provider: str) -> Mode | None:
+        """Use up one time of the first order for this provider's callbacks."""
+        for fault in self.faults:
+            if fault.mode in CALLBACK_MODES and fault.provider in {"*", provider}:
+                return self._use(fault).mode
         return None
+
+    def _use(self, fault: Fault) -> Fault:
+        if fault.times is not None:
+            fault.times -= 1
+            if fault.times <= 0:
+                self.faults.remove(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Drop every order and the chance."""
+        self.faults.clear()
+        self.chance = None
 
     def open_orders(self) -> list[dict[str, object]]:
         """List them for the control API."""
@@ -96,101 +126,3 @@ def _number(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"not a whole number: {value!r}")  # noqa: TRY004 as above
     return value
-
-
-def before_effect(fault: Fault) -> Response | None:
-    """Do what the order says before the request is handled; a response ends it there."""
-    if fault.mode is Mode.ERROR:
-        response = jsonify(refusal(fault.provider, fault.status, "Simulated failure"))
-        response.status_code = fault.status
-        if fault.retry_after is not None:
-            response.headers["Retry-After"] = str(fault.retry_after)
-        return response
-    if fault.mode is Mode.RATE_LIMIT:
-        return too_many(fault.provider, fault.retry_after)
-    if fault.mode is Mode.SILENT:
-        time.sleep(fault.latency_ms / 1000)
-    if fault.mode in {Mode.SILENT, Mode.DROP_BEFORE}:
-        return _drop()
-    return None
-
-
-def after_effect(fault: Fault, response: Response) -> Response:
-    """Spoil the answer of a request that has taken effect."""
-    if fault.latency_ms and fault.mode is not Mode.SILENT:
-        time.sleep(fault.latency_ms / 1000)
-    spoil = SPOILED.get(fault.mode)
-    return spoil(response) if spoil else response
-
-
-def too_many(provider: str, retry_after: int | None) -> Response:
-    """Refuse for being called too often."""
-    response = jsonify(refusal(provider, 429, "Too many requests"))
-    response.status_code = 429
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
-    return response
-
-
-def refusal(provider: str, status: int, words: str) -> dict[str, object]:
-    """Word a refusal in the provider's own format."""
-    if provider == "klaviyo":
-        code = {401: "not_authenticated", 403: "permission_denied", 429: "throttled"}.get(status, "error")
-        return {"errors": [{"id": "sim", "status": status, "code": code, "title": words, "detail": words}]}
-    if provider == "twilio":
-        number = {401: 20003, 404: 20404, 429: 20429}.get(status, 20500)
-        info = f"https://www.twilio.com/docs/errors/{number}"
-        return {"code": number, "message": words, "more_info": info, "status": status}
-    if status == 429:
-        return {"statusCode": 429, "message": "Rate limit is exceeded. Try again in 1 seconds."}
-    return {
-        "type": "about:blank",
-        "title": words,
-        "status": status,
-        "traceId": "sim",
-        "errors": {},
-        "data": {},
-    }
-
-
-def _drop(_: Response | None = None) -> Response:
-    """Close the connection under the server, so that the caller gets no answer at all."""
-    connection: socket.socket = request.environ["werkzeug.socket"]
-    connection.shutdown(socket.SHUT_RDWR)
-    return Response(b"", 500)
-
-
-def _garbage(_: Response) -> Response:
-    return Response("<html><body>It works!</body></html>", 200, mimetype="text/html")
-
-
-def _empty(_: Response) -> Response:
-    return Response(b"", 200)
-
-
-def _redirect(_: Response) -> Response:
-    return Response(b"", 307, {"Location": "http://127.0.0.1:1/"})
-
-
-def _huge(_: Response) -> Response:
-    return Response(b'{"data":"' + b"x" * 5_000_000 + b'"}', 200, mimetype="application/json")
-
-
-def _drip(response: Response) -> Response:
-    return Response(_slowly(response.get_data()), response.status_code, mimetype=response.mimetype)
-
-
-def _slowly(body: bytes) -> Iterator[bytes]:
-    for position in range(len(body)):
-        time.sleep(0.2)
-        yield body[position : position + 1]
-
-
-SPOILED: dict[Mode, Callable[[Response], Response]] = {
-    Mode.DROP_AFTER_COMMIT: _drop,
-    Mode.GARBAGE: _garbage,
-    Mode.EMPTY: _empty,
-    Mode.REDIRECT: _redirect,
-    Mode.HUGE: _huge,
-    Mode.DRIP: _drip,
-}

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from flask import Blueprint, render_template
 
-from sandbox.providers.records import Job, MailEvent
+from sandbox.providers.klaviyo_records import MailEvent
+from sandbox.providers.servicetitan_records import Job
 from sandbox.providers.state import World, world
 from sandbox.providers.territory import JOB_TYPES, LOCAL, ZONE_BY_ZIP
 
@@ -64,7 +65,7 @@ def show() -> str:
         return render_template(
             "page.html",
             jobs=[_job(sim, job) for job in list(sim.office.jobs.values())[: -SHOWN - 1 : -1]],
-            mails=[_mail(event) for event in sim.mail.events[: -SHOWN - 1 : -1]],
+            mails=[_mail(event) for event in sim.mail.events[: -SHOWN - 1 : -1] if event.mailed],
             texts=[
                 TextCard(text.to, text.body, text.status, text.error_code, _clock(text.created_at))
                 for text in sim.phone.texts[: -SHOWN - 1 : -1]

@@ -8,12 +8,14 @@ from datetime import timedelta
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from sandbox.providers.checks import Json
-from sandbox.providers.faults import refusal, too_many
-from sandbox.providers.records import External
+from sandbox.providers.refusals import refusal, too_many
 from sandbox.providers.state import world
 
 PREFIX = "/servicetitan"
+TENANT = "v2/tenant/<int:tenant>"
+SCOPES = (
+    "tn.crm.customers:r tn.crm.customers:w tn.crm.bookings:w tn.jpm.jobs:r tn.jpm.jobs:w tn.dis.capacity:r"
+)
 bp = Blueprint("servicetitan", __name__, url_prefix=PREFIX)
 
 
@@ -36,9 +38,10 @@ def refuse_if(errors: dict[str, list[str]]) -> None:
 @bp.app_errorhandler(ApiError)
 def show_error(error: ApiError) -> tuple[Response, int]:
     """Write the error body with all six keys."""
-    return jsonify(
-        refusal("servicetitan", error.status, error.title) | {"errors": error.errors}
-    ), error.status
+    errors: dict[str, object] = dict(error.errors)
+    if world().flags.word("st_errors_style") == "string":
+        errors = {name: words[0] for name, words in error.errors.items()}
+    return jsonify(refusal("servicetitan", error.status, error.title) | {"errors": errors}), error.status
 
 
 @bp.post("/auth/connect/token")
@@ -52,23 +55,24 @@ def issue_token() -> tuple[Response, int]:
         sim.config.st_client_secret,
     ):
         return jsonify(error="invalid_client"), 400
-    seconds = int(sim.config.sim_token_seconds)
     with sim.lock:
+        now = sim.now()
+        seconds = sim.flags.number("sim_token_seconds")
         token = _token_text(seconds)
-        sim.office.tokens[token] = sim.now() + timedelta(seconds=seconds)
-    answer = {
-        "access_token": token,
-        "expires_in": seconds,
-        "token_type": "Bearer",
-        "scope": "tn.crm.customers:r tn.jpm.jobs:w",
-    }
+        sim.office.tokens = {known: until for known, until in sim.office.tokens.items() if until > now}
+        sim.office.tokens[token] = now + timedelta(seconds=seconds)
+    answer = {"access_token": token, "expires_in": seconds, "token_type": "Bearer", "scope": SCOPES}
     return jsonify(answer), 200
 
 
 def _token_text(seconds: int) -> str:
     """Make something shaped like their token. Nobody may look inside, and its signature is none."""
-    header = {"alg": "RS256", "typ": "at+jwt"}
-    claims = {"jti": secrets.token_hex(8), "exp": int(time.time()) + seconds}
+    config, now = world().config, int(time.time())
+    header = {"alg": "RS256", "kid": "SIM", "typ": "at+jwt", "x5t": "SIM"}
+    claims = {
+        "nbf": now, "exp": now + seconds, "iss": "https://auth.servicetitan.io", "client_id": config.st_client_id,
+        "tenant": config.st_tenant_id, "jti": secrets.token_hex(8).upper(), "iat": now, "scope": SCOPES.split(),
+    }  # fmt: skip
     parts = [
         base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)
     ]
@@ -100,54 +104,6 @@ def check_access() -> Response | tuple[Response, int] | None:
         while calls and calls[0] <= now - 1:
             calls.popleft()
         if len(calls) >= sim.config.calls_per_second:
-            return too_many("servicetitan", 1)
+            return too_many("servicetitan", 1 if sim.flags.on("st_retry_after") else None)
         calls.append(now)
     return None
-
-
-def page_of(rows: list[Json]) -> Response:
-    """Answer one page of a list, with the total only on request."""
-    page = max(1, request.args.get("page", 1, type=int))
-    size = min(5000, max(1, request.args.get("pageSize", 50, type=int)))
-    part = rows[(page - 1) * size : page * size]
-    total = len(rows) if request.args.get("includeTotal") == "true" else None
-    return jsonify(page=page, pageSize=size, hasMore=page * size < len(rows), totalCount=total, data=part)
-
-
-def read_external(body: Json) -> list[External]:
-    """Read the caller's own data from a create request."""
-    data = body.get("externalData")
-    if not isinstance(data, dict):
-        return []
-    pairs = data.get("externalData")
-    guid = str(data.get("applicationGuid") or "")
-    if not guid or not isinstance(pairs, list):
-        raise ApiError(
-            400, "One or more validation errors occurred.", {"externalData": ["applicationGuid is required."]}
-        )
-    return [
-        External(guid, str(pair.get("key")), str(pair.get("value")))
-        for pair in pairs
-        if isinstance(pair, dict)
-    ]
-
-
-def visible_external(external: list[External], guid: str | None) -> list[Json]:
-    """Show a record's external data to the application that wrote it."""
-    return [{"key": pair.key, "value": pair.value} for pair in external if pair.guid == guid]
-
-
-def matches_external(external: list[External]) -> bool:
-    """Apply the request's external-data filter; both key and values are needed."""
-    guid, key = request.args.get("externalDataApplicationGuid"), request.args.get("externalDataKey")
-    values = request.args.get("externalDataValues")
-    if key is None and values is None:
-        return True
-    if not key or not values or not guid:
-        raise ApiError(
-            400,
-            "One or more validation errors occurred.",
-            {"externalDataKey": ["Key and values go together."]},
-        )
-    wanted = values.split(",")[:50]
-    return any(pair.guid == guid and pair.key == key and pair.value in wanted for pair in external)

@@ -1,133 +1,92 @@
-"""Simulated ServiceTitan dispatch: zones, and who is free when: shifts minus what is booked. And the catalogues."""
+"""Simulated ServiceTitan classic capacity: per window and business unit, how much of the crews is still free."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from flask import Response, jsonify, request
 
 from sandbox.providers.checks import Checker, Json
-from sandbox.providers.records import FieldOffice
-from sandbox.providers.servicetitan import bp, page_of, refuse_if
-from sandbox.providers.state import wire, world
+from sandbox.providers.servicetitan import TENANT, bp, refuse_if
+from sandbox.providers.servicetitan_crews import Busy, busy_in, free_in
+from sandbox.providers.state import World, wire, world
 from sandbox.providers.territory import (
     BUSINESS_UNITS,
-    CAMPAIGNS,
-    CANCEL_REASONS,
     JOB_TYPES,
-    ZONE_BY_ID,
-    ZONE_BY_ZIP,
+    LOCAL,
+    SKILLED,
     ZONES,
-    Technician,
     Window,
     ZoneFile,
     on_shift,
     windows_between,
 )
 
-TENANT = "v2/tenant/<int:tenant>"
-SLOT_TYPES = {
-    "ArrivalWindow", "BusinessHour", "BusinessUnit", "BusinessUnitGroup", "JobType", "JobTypeGroup", "Skill", "Team",
-    "Technician", "TechnicianType", "Trade", "Zone",
-}  # fmt: skip
 MAX_RANGE = timedelta(days=14)
-Span = tuple[datetime, datetime]
+IDEAL_SHARE = 0.8
 
 
-@bp.get(f"/api/dispatch/{TENANT}/zones")
-def list_zones() -> Response:
-    """List zones with their ZIP codes."""
-    return page_of(
-        [
-            {
-                "id": zone.id, "active": True, "name": zone.name, "zips": list(zone.zips), "cities": list(zone.cities),
-                "businessUnits": [zone.business_unit_id], "technicians": [t.id for t in zone.crew],
-                "serviceDaysEnabled": False, "serviceDays": [],
-            }
-            for zone in ZONES
-        ]
-    )  # fmt: skip
-
-
-@bp.post(f"/api/dispatch/{TENANT}/adcap/availability/slots")
-def list_slots() -> Response:
-    """List windows that somebody is free for, with the technicians; full ones are left out."""
+@bp.post(f"/api/dispatch/{TENANT}/capacity")
+def show_capacity() -> Response:
+    """List every window with its total and open availability, in hours or jobs, whichever we assume."""
     sim, check = world(), Checker(request.get_json(silent=True))
-    start, end = check.moment("startUtc"), check.moment("endUtc")
-    if check.text("xType") not in SLOT_TYPES:
-        check.fail("xType", "Unknown type.")
+    check.flag("skillBasedAvailability", required=True)
+    start, end = _local(check, "startsOnOrAfter"), _local(check, "endsOnOrBefore")
     if start and end and not start < end <= start + MAX_RANGE:
-        check.fail("endUtc", "The range must be between 0 and 14 days.")
-    units, zones = (_numbers(check, name) for name in ("businessUnits", "zones"))
+        check.fail("endsOnOrBefore", "The range must be between 0 and 14 days.")
+    job_type = check.optional_number("jobTypeId")
+    if job_type is not None and job_type not in JOB_TYPES:
+        check.fail("jobTypeId", f"Job type {job_type} not found.")
+    units = check.numbers("businessUnitIds") or list(BUSINESS_UNITS)
     refuse_if(check.errors)
-    crews = [
-        zone
-        for zone in (ZONE_BY_ID[number] for number in zones or ZONE_BY_ID if number in ZONE_BY_ID)
-        if not units or zone.business_unit_id in units
-    ]
     with sim.lock:
         now = sim.now()
-        booked = [(zone, _booked(sim.office, zone)) for zone in crews]
-        windows = [window for window in windows_between(start or now, end or now) if window.start > now]
-        slots = [
-            _slot(window, free)
-            for window in windows
-            if (free := [t for zone, spans in booked for t in _free(zone, spans, window)])
+        rows = [
+            _row(sim, check.body, unit, window, crews)
+            for unit in units
+            if (
+                crews := [
+                    (zone, busy_in(sim.office, zone)) for zone in ZONES if zone.business_unit_id == unit
+                ]
+            )
+            for window in windows_between(start or now, end or now)
         ]
-    return jsonify(timeStamp=wire(now), availableSlots=slots)
+    return jsonify(timeStamp=wire(now), availabilities=rows)
 
 
-def _numbers(check: Checker, name: str) -> list[int]:
-    value = check.body.get(name) or []
-    if not isinstance(value, list) or not all(isinstance(number, int) for number in value):
-        check.fail(name, "A list of ids is required.")
-        return []
-    return value
+def _local(check: Checker, name: str) -> datetime | None:
+    """Read a time; without an offset it is the business unit's own."""
+    text = check.body.get(name)
+    moment = check.moment(name)
+    naive = isinstance(text, str) and moment and datetime.fromisoformat(text).tzinfo is None
+    return moment.replace(tzinfo=LOCAL).astimezone(UTC) if naive and moment else moment
 
 
-def _free(zone: ZoneFile, booked: list[Span], window: Window) -> list[Technician]:
-    """List who is left of the crew. Jobs have no technician yet, so each takes the first."""
-    taken = sum(1 for start, end in booked if start < window.end and window.start < end)
-    return on_shift(zone, window)[taken:]
-
-
-def _booked(office: FieldOffice, zone: ZoneFile) -> list[Span]:
-    return [
-        (visit.start, visit.end)
-        for job in office.jobs.values()
-        if ZONE_BY_ZIP.get(str(office.locations[job.location_id].address.get("zip"))[:5]) is zone
-        for visit in job.appointments
-        if visit.status != "Canceled"
-    ]
-
-
-def _slot(window: Window, free: list[Technician]) -> Json:
-    start, end = wire(window.start), wire(window.end)
-    crew = [{"technicianId": t.id, "technicianName": t.name, "jobStart": start, "jobEnd": end} for t in free]
-    return {"slotStart": start, "slotEnd": end, "technicians": crew}
-
-
-def _catalogue(names: dict[int, str]) -> Response:
-    return page_of([{"id": number, "name": name, "active": True} for number, name in names.items()])
-
-
-@bp.get(f"/api/settings/{TENANT}/business-units")
-def list_business_units() -> Response:
-    """List the business units."""
-    return _catalogue(BUSINESS_UNITS)
-
-
-@bp.get(f"/api/jpm/{TENANT}/job-types")
-def list_job_types() -> Response:
-    """List the job types."""
-    return _catalogue(JOB_TYPES)
-
-
-@bp.get(f"/api/jpm/{TENANT}/job-cancel-reasons")
-def list_cancel_reasons() -> Response:
-    """List the reasons a job can be cancelled for."""
-    return _catalogue(CANCEL_REASONS)
-
-
-@bp.get(f"/api/marketing/{TENANT}/campaigns")
-def list_campaigns() -> Response:
-    """List the campaigns."""
-    return _catalogue(CAMPAIGNS)
+def _row(
+    sim: World, order: Json, unit: int, window: Window, crews: list[tuple[ZoneFile, list[Busy]]]
+) -> Json:
+    skilled = SKILLED.get(int(str(order.get("jobTypeId") or 0)))
+    by_skill = bool(order["skillBasedAvailability"]) and skilled is not None
+    staff = [t for zone, _ in crews for t in on_shift(zone, window)]
+    free = {t.id for zone, busy in crews for t in free_in(zone, busy, window)}
+    if by_skill and skilled is not None:
+        free &= skilled
+        staff = [t for t in staff if t.id in skilled]
+    hours = (window.end - window.start).total_seconds() / 3600
+    each = hours if sim.flags.word("st_capacity_unit") == "hours" else 1.0
+    row: Json = {
+        "start": f"{window.start.astimezone(LOCAL):%Y-%m-%dT%H:%M:%S}", "end": f"{window.end.astimezone(LOCAL):%Y-%m-%dT%H:%M:%S}",
+        "startUtc": wire(window.start), "endUtc": wire(window.end), "businessUnitIds": [unit],
+        "totalAvailability": len(staff) * each, "openAvailability": len(free) * each,
+        "technicians": [
+            {
+                "id": t.id, "name": t.name, "status": "Available" if t.id in free else "Unavailable",
+                "hasRequiredSkills": (t.id in skilled) if by_skill and skilled is not None else None,
+            }
+            for t in staff
+        ],
+        "isAvailable": bool(free) and window.start > sim.now(),
+        "isExceedingIdealBookingPercentage": bool(staff) and 1 - len(free) / len(staff) > IDEAL_SHARE,
+    }  # fmt: skip
+    if sim.flags.on("st_capacity_old_fields"):
+        for name in ("startUtc", "endUtc", "isAvailable"):
+            del row[name]
+    return row

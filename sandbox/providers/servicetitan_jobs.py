@@ -1,85 +1,186 @@
-"""Simulated ServiceTitan jobs: created with an appointment, found by the caller's own key, cancelled once."""
+"""Simulated ServiceTitan jobs: created with their appointments, found by the caller's own key, changed in part."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Response, jsonify, request
 
 from sandbox.providers.checks import Checker, Json, read_moment
-from sandbox.providers.records import Appointment, FieldOffice, Job
-from sandbox.providers.servicetitan import (
-    ApiError,
-    bp,
-    matches_external,
-    page_of,
-    read_external,
-    refuse_if,
-    visible_external,
-)
-from sandbox.providers.state import World, wire, world
-from sandbox.providers.territory import BUSINESS_UNITS, CAMPAIGNS, CANCEL_REASONS, JOB_TYPES, ZONE_BY_ZIP
+from sandbox.providers.servicetitan import TENANT, ApiError, bp, refuse_if
+from sandbox.providers.servicetitan_crews import has_room
+from sandbox.providers.servicetitan_job_views import record_effect, show_job
+from sandbox.providers.servicetitan_lists import candidates, page_of, patch_external, read_external, within
+from sandbox.providers.servicetitan_locations import zone_of
+from sandbox.providers.servicetitan_records import Appointment, FieldOffice, Job
+from sandbox.providers.servicetitan_webhooks import announce
+from sandbox.providers.state import World, wire, wire_or_none, world
+from sandbox.providers.territory import BUSINESS_UNITS, CAMPAIGNS, CUSTOM_FIELDS, JOB_TYPES
 
-JPM = "/api/jpm/v2/tenant/<int:tenant>"
+JPM = f"/api/jpm/{TENANT}"
 PRIORITIES = {"Low", "Normal", "High", "Urgent"}
-BOOKING_KEY = "a1_booking_id"
-OPEN = {"Scheduled", "Dispatched", "Hold"}
+JOB_STATUSES = {"Scheduled", "Dispatched", "InProgress", "Hold", "Completed", "Canceled"}
+EQUALS = {
+    "customerId": "customer_id", "locationId": "location_id", "businessUnitId": "business_unit_id", "bookingId": "booking_id",
+    "jobTypeId": "job_type_id", "campaignId": "campaign_id",
+}  # fmt: skip
+REFERENCES = ("customerId", "locationId", "businessUnitId", "jobTypeId", "campaignId")
+
+
+@dataclass(frozen=True)
+class Span:
+    """When a visit is, and what was promised."""
+
+    start: datetime
+    end: datetime
+    window_start: datetime | None
+    window_end: datetime | None
 
 
 @bp.get(f"{JPM}/jobs")
 def list_jobs() -> Response:
     """Filter jobs, among others by external data."""
     sim, args = world(), request.args
-    wanted = {
-        name: args.get(name, type=int) for name in ("customerId", "locationId", "businessUnitId", "jobTypeId")
-    }
+    wanted = {field: args.get(name, type=int) for name, field in EQUALS.items() if name in args}
     with sim.lock:
         found = [
-            _job(job)
-            for job in sim.office.jobs.values()
-            if matches_external(job.external) and args.get("jobStatus") in {None, job.status}
+            job
+            for job in candidates(sim, sim.office.jobs_by_external, sim.office.jobs)
+            if all(getattr(job, field) == value for field, value in wanted.items())
+            and args.get("jobStatus") in {None, job.status}
+            and args.get("number") in {None, str(job.id)}
+            and _is_in_time(job)
         ]
-        return page_of([row for row in found if all(v is None or row[n] == v for n, v in wanted.items())])
+        return page_of(found, show_job)
+
+
+def _is_in_time(job: Job) -> bool:
+    first = job.appointments[0].start
+    return (
+        within(first, "firstAppointmentStartsOnOrAfter", "firstAppointmentStartsBefore")
+        and within(job.completed_at, "completedOnOrAfter", "completedBefore")
+        and any(
+            within(visit.start, "appointmentStartsOnOrAfter", "appointmentStartsBefore") for visit in job.appointments
+        )
+    )  # fmt: skip
 
 
 @bp.post(f"{JPM}/jobs")
 def create_job() -> Response:
-    """Create a job. A full window is no reason to refuse: the caller has to watch that itself."""
+    """Create a job. A full window is no reason to refuse, as long as that is what we assume."""
     sim, check = world(), Checker(request.get_json(silent=True))
-    numbers = {
-        name: check.number(name)
-        for name in ("customerId", "locationId", "businessUnitId", "jobTypeId", "campaignId")
-    }
+    numbers = {name: check.number(name) for name in REFERENCES}
     if check.text("priority") not in PRIORITIES:
         check.fail("priority", "Unknown priority.")
-    spans = [_span(check, row) for row in check.items("appointments")]
+    spans = [read_span(check, row, "appointments.") for row in check.items("appointments")]
     with sim.lock:
         _check_references(sim.office, check, numbers)
         refuse_if(check.errors)
-        job = Job(
-            id=sim.office.job_ids.take(), customer_id=numbers["customerId"], location_id=numbers["locationId"],
-            business_unit_id=numbers["businessUnitId"], job_type_id=numbers["jobTypeId"],
-            priority=str(check.body["priority"]), campaign_id=numbers["campaignId"],
-            summary=str(check.body.get("summary") or ""), external=read_external(check.body), created_on=sim.stamp(),
-            appointments=[],
-        )  # fmt: skip
-        for start, end, window_start, window_end in spans:
-            known_as = sim.office.appointment_ids.take()
-            job.appointments.append(Appointment(known_as, job.id, start, end, window_start, window_end))
-        sim.office.jobs[job.id] = job
-        _record(sim, "job", job)
-        return jsonify(_job(job))
+        refuse_full(sim, numbers["locationId"], [span for span in spans if span])
+        job = _new_job(sim, check, numbers)
+        for span, row in zip(spans, check.items("appointments"), strict=True):
+            if span:
+                add_visit(sim, job, span, row)
+        keep_job(sim, job)
+        return jsonify(show_job(job))
 
 
-def _span(check: Checker, row: Json) -> tuple[datetime, datetime, datetime | None, datetime | None]:
+def _new_job(sim: World, check: Checker, numbers: dict[str, int]) -> Job:
+    body, now = check.body, sim.now()
+    tags, booking, lead = (
+        check.numbers("tagTypeIds"),
+        check.optional_number("bookingId"),
+        check.optional_number("leadId"),
+    )
+    if booking is not None and booking not in sim.office.bookings:
+        check.fail("BookingId", f"bookingId {booking} not found.")
+    external, fields = read_external(body), _custom_fields(check)
+    refuse_if(check.errors)
+    return Job(
+        id=sim.office.job_ids.take(), created_at=now, modified_at=now, customer_id=numbers["customerId"],
+        location_id=numbers["locationId"], business_unit_id=numbers["businessUnitId"], job_type_id=numbers["jobTypeId"],
+        priority=str(body["priority"]), campaign_id=numbers["campaignId"], summary=str(body.get("summary") or ""),
+        external=external, appointments=[], booking_id=booking, lead_id=lead, tag_type_ids=tags,
+        custom_fields=fields, customer_po=check.optional_text("customerPo"),
+    )  # fmt: skip
+
+
+def _custom_fields(check: Checker) -> list[Json]:
+    """Read the values of this company's own fields; a field that it does not have is refused."""
+    rows = check.items("customFields", required=False)
+    for row in rows:
+        if row.get("typeId") not in CUSTOM_FIELDS:
+            check.fail("CustomFields", f"Custom field {row.get('typeId')} not found.")
+    return rows
+
+
+def keep_job(sim: World, job: Job) -> None:
+    """File a new job and everything it is found by, and tell whoever listens."""
+    office = sim.office
+    office.jobs[job.id] = job
+    for pair in job.external:
+        office.jobs_by_external[pair.guid, pair.key, pair.value].append(job.id)
+    zone = zone_of(office.locations[job.location_id].address)
+    office.jobs_in_zone[zone.id if zone else None].append(job.id)
+    first = job.appointments[0]
+    job.history.append(_log(sim, "Job Booked"))
+    office.touch("jobs", job, job.created_at)
+    record_effect(sim, "job", job)
+    announce(sim, "job.created", job)
+    job.history[0] |= {
+        "jobAppointmentId": first.id, "start": wire(first.start),
+        "arrivalWindowStart": wire_or_none(first.window_start), "arrivalWindowEnd": wire_or_none(first.window_end),
+    }  # fmt: skip
+
+
+def _log(sim: World, kind: str) -> Json:
+    return {"id": sim.office.log_ids.take(), "employeeId": None, "eventType": kind, "date": sim.stamp()}
+
+
+def change_status(sim: World, job: Job, status: str, kind: str) -> None:
+    """Move a job on, note it in its history and feed, and tell whoever listens."""
+    job.status = status
+    job.history.append(_log(sim, kind))
+    sim.office.touch("jobs", job, sim.now())
+    announce(sim, "job.updated", job)
+
+
+def add_visit(sim: World, job: Job, span: Span, row: Json) -> Appointment:
+    """Add an appointment to a job."""
+    now, technicians = sim.now(), row.get("technicianIds")
+    visit = Appointment(
+        id=sim.office.appointment_ids.take(), created_at=now, modified_at=now, job_id=job.id,
+        number=f"{job.id}-{len(job.appointments) + 1}", start=span.start, end=span.end, window_start=span.window_start,
+        window_end=span.window_end, technician_ids=list(technicians) if isinstance(technicians, list) else [],
+        special_instructions=str(row["specialInstructions"]) if row.get("specialInstructions") else None,
+    )  # fmt: skip
+    job.appointments.append(visit)
+    sim.office.visits[visit.id] = job.id
+    sim.office.touch("appointments", visit, now)
+    return visit
+
+
+def read_span(check: Checker, row: Json, prefix: str = "") -> Span | None:
+    """Read when a visit is; what is wrong lands in `check`."""
     part = Checker(row)
     start, end = part.moment("start"), part.moment("end")
+    window = [read_moment(row.get(name)) for name in ("arrivalWindowStart", "arrivalWindowEnd")]
+    if (window[0] is None) != (window[1] is None):
+        part.fail("arrivalWindowEnd", "Start and end of the arrival window go together.")
+    if start and end and end <= start:
+        part.fail("end", "The end must be after the start.")
     for name, words in part.errors.items():
-        check.fail(f"appointments.{name}", words[0])
-    if start is None or end is None:
-        return datetime.min, datetime.min, None, None  # noqa: DTZ901 the request is refused before this is used
-    if end <= start:
-        check.fail("appointments.end", "The end must be after the start.")
-    return start, end, read_moment(row.get("arrivalWindowStart")), read_moment(row.get("arrivalWindowEnd"))
+        check.fail(f"{prefix}{name}", words[0])
+    return Span(start, end, *window) if start and end else None
+
+
+def refuse_full(sim: World, location_id: int, spans: list[Span], but_for: int | None = None) -> None:
+    """Refuse a window that nobody is free for, if that is what we assume ServiceTitan does."""
+    zone = zone_of(sim.office.locations[location_id].address)
+    if not sim.flags.on("st_reject_full") or zone is None:
+        return
+    if not all(has_room(sim.office, zone, span.start, span.end, but_for) for span in spans):
+        refuse_if({"Appointments": ["No technician is available at this time."]})
 
 
 def _check_references(office: FieldOffice, check: Checker, numbers: dict[str, int]) -> None:
@@ -90,8 +191,8 @@ def _check_references(office: FieldOffice, check: Checker, numbers: dict[str, in
     for name, value in numbers.items():
         if value not in known[name]:
             check.fail(name[0].upper() + name[1:], f"{name} {value} not found.")
-    location = office.locations.get(numbers["locationId"])
-    if location is not None and location.customer_id != numbers["customerId"]:
+    location = office.locations.get(numbers.get("locationId", 0))
+    if location is not None and location.customer_id != numbers.get("customerId", location.customer_id):
         check.fail("LocationId", "The location belongs to another customer.")
 
 
@@ -100,97 +201,39 @@ def get_job(job_id: int) -> Response:
     """Read one job."""
     sim = world()
     with sim.lock:
-        return jsonify(_job(_known_job(sim, job_id)))
+        return jsonify(show_job(known_job(sim, job_id)))
 
 
-@bp.put(f"{JPM}/jobs/<int:job_id>/cancel")
-def cancel_job(job_id: int) -> tuple[str, int]:
-    """Cancel a job that is still to be done."""
+@bp.patch(f"{JPM}/jobs/<int:job_id>")
+def change_job(job_id: int) -> Response:
+    """Change what is given and leave the rest; lists are replaced whole."""
     sim, check = world(), Checker(request.get_json(silent=True))
-    reason, memo = check.number("reasonId"), check.text("memo")
-    if reason not in CANCEL_REASONS:
-        check.fail("reasonId", "Unknown cancel reason.")
+    given = {name: check.number(name) for name in REFERENCES if name in check.body}
+    if check.body.get("priority", "Normal") not in PRIORITIES:
+        check.fail("priority", "Unknown priority.")
     with sim.lock:
-        job = _known_job(sim, job_id)
-        if job.status not in OPEN:
-            check.fail("", f"Job is {job.status} and cannot be canceled.")
+        job = known_job(sim, job_id)
+        _check_references(sim.office, check, given)
+        tags = check.numbers("tagTypeIds") if "tagTypeIds" in check.body else job.tag_type_ids
+        fields = _custom_fields(check) if "customFields" in check.body else job.custom_fields
         refuse_if(check.errors)
-        job.status, job.cancel_memo = "Canceled", memo
-        for appointment in job.appointments:
-            appointment.status = "Canceled"
-        _record(sim, "cancel", job)
-    return "", 200
+        for name, value in given.items():
+            setattr(job, EQUALS[name], value)
+        job.tag_type_ids, job.custom_fields = tags, fields
+        job.priority = str(check.body.get("priority", job.priority))
+        job.summary = str(check.body.get("summary", job.summary) or "")
+        job.external = patch_external(job.external, check.body)
+        for pair in job.external:
+            known = sim.office.jobs_by_external[pair.guid, pair.key, pair.value]
+            if job.id not in known:
+                known.append(job.id)
+        sim.office.touch("jobs", job, sim.now())
+        return jsonify(show_job(job))
 
 
-@bp.get(f"{JPM}/appointments")
-def list_appointments() -> Response:
-    """Filter appointments by job and status."""
-    sim, job_id = world(), request.args.get("jobId", type=int)
-    with sim.lock:
-        return page_of(
-            [
-                _appointment(job, visit)
-                for job in sim.office.jobs.values()
-                for visit in job.appointments
-                if job_id in {None, job.id} and request.args.get("status") in {None, visit.status}
-            ]
-        )
-
-
-@bp.patch(f"{JPM}/appointments/<int:appointment_id>/reschedule")
-def reschedule(appointment_id: int) -> Response:
-    """Move an appointment that is still to be done."""
-    sim, check = world(), Checker(request.get_json(silent=True))
-    span = _span(check, check.body)
-    refuse_if(check.errors)
-    with sim.lock:
-        for job in sim.office.jobs.values():
-            for visit in job.appointments:
-                if visit.id == appointment_id:
-                    if visit.status not in OPEN:
-                        raise ApiError(409, f"Appointment is {visit.status}.")
-                    visit.start, visit.end, visit.window_start, visit.window_end = span
-                    return jsonify(_appointment(job, visit))
-    raise ApiError(404, "Appointment not found.")
-
-
-def _known_job(sim: World, job_id: int) -> Job:
+def known_job(sim: World, job_id: int) -> Job:
+    """Find a job or answer 404."""
     job = sim.office.jobs.get(job_id)
     if job is None:
         raise ApiError(404, "Job not found.")
     return job
-
-
-def _record(sim: World, kind: str, job: Job) -> None:
-    booking = next((pair.value for pair in job.external if pair.key == BOOKING_KEY), None)
-    first, location = job.appointments[0], sim.office.locations[job.location_id]
-    zone = ZONE_BY_ZIP.get(str(location.address.get("zip"))[:5])
-    sim.record(
-        "servicetitan", kind, booking, str(job.id),
-        customer_id=job.customer_id, location_id=job.location_id, business_unit_id=job.business_unit_id,
-        job_type_id=job.job_type_id, priority=job.priority, campaign_id=job.campaign_id, summary=job.summary,
-        customer=sim.office.customers[job.customer_id].name, address=location.address, zone_id=zone.id if zone else None,
-        start=wire(first.start), end=wire(first.end), memo=job.cancel_memo,
-    )  # fmt: skip
-
-
-def _job(job: Job) -> Json:
-    return {
-        "id": job.id, "jobNumber": str(job.id), "customerId": job.customer_id, "locationId": job.location_id,
-        "jobStatus": job.status, "businessUnitId": job.business_unit_id, "jobTypeId": job.job_type_id,
-        "priority": job.priority, "campaignId": job.campaign_id, "appointmentCount": len(job.appointments),
-        "firstAppointmentId": job.appointments[0].id, "lastAppointmentId": job.appointments[-1].id, "noCharge": False,
-        "notificationsEnabled": True, "createdOn": job.created_on, "createdById": 1, "modifiedOn": job.created_on,
-        "tagTypeIds": [], "customerPo": None, "invoiceId": None, "estimateIds": [], "customFields": [], "summary": job.summary,
-        "externalData": visible_external(job.external, request.args.get("externalDataApplicationGuid")),
-    }  # fmt: skip
-
-
-def _appointment(job: Job, visit: Appointment) -> Json:
-    return {
-        "id": visit.id, "jobId": job.id, "appointmentNumber": f"{job.id}-1", "start": wire(visit.start),
-        "end": wire(visit.end), "arrivalWindowStart": wire(visit.window_start) if visit.window_start else None,
-        "arrivalWindowEnd": wire(visit.window_end) if visit.window_end else None, "status": visit.status,
-        "createdOn": job.created_on, "modifiedOn": job.created_on, "customerId": job.customer_id, "unused": False,
-        "createdById": 1, "isConfirmed": False, "active": True,
-    }  # fmt: skip

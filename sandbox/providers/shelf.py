@@ -8,13 +8,14 @@ from pathlib import Path
 
 from sandbox.providers.state import World
 
-FORMAT = 1
+FORMAT = 2
 KEPT = ("offset", "ledger", "office", "mail", "phone")
 SAVE_SECONDS = 1.0
+SHARE_OF_TIME = 20  # at most one part in so many goes into saving
 
 
 class Shelf:
-    """One file, written at most once a second and only after something happened."""
+    """One file, written at most once a second, less often as it grows, and only after something happened."""
 
     def __init__(self, world: World, path: Path) -> None:
         self._world = world
@@ -55,6 +56,9 @@ class Shelf:
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
+        took = 0.0
         while True:
-            time.sleep(SAVE_SECONDS)
+            time.sleep(max(SAVE_SECONDS, took * SHARE_OF_TIME))
+            start = time.monotonic()
             self.save()
+            took = time.monotonic() - start

@@ -13,7 +13,12 @@ JOB_TYPES = {
 }  # fmt: skip
 CAMPAIGNS = {500: "Online booking", 501: "Google", 502: "Facebook"}
 CANCEL_REASONS = {801: "Customer cancelled", 802: "Booked twice", 803: "Other"}
+HOLD_REASONS = {811: "Waiting for parts", 812: "Customer asked to wait"}
+CUSTOM_FIELDS = {31: "Door count", 32: "Door age", 33: "Owner or renter"}
+TAG_TYPES = {9001: "Online booking", 9002: "Warranty"}
 WINDOW_HOURS = ((8, 10), (10, 12), (12, 14), (14, 16), (16, 18))
+ARRIVAL_WINDOW_IDS = {hours: 601 + n for n, hours in enumerate(WINDOW_HOURS)}
+SKILLED = {2046: {301, 304, 306, 308, 311, 313, 316}}  # who can do a job type that not everybody can
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,26 @@
 """Simulated Twilio messages: no idempotency, a status that moves on by itself, and the numbers that always fail."""
 
 import base64
-import re
 import time
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from sandbox.providers.checks import Json
-from sandbox.providers.faults import refusal, too_many
-from sandbox.providers.records import Text
+from sandbox.providers.checks import Json, read_moment
+from sandbox.providers.refusals import refusal, too_many, twilio_error
+from sandbox.providers.sms_segments import count_segments
 from sandbox.providers.state import World, world
 from sandbox.providers.twilio_delivery import start_delivery
+from sandbox.providers.twilio_records import Text
+from sandbox.providers.twilio_rules import MESSAGES, ORDER_ERRORS, find_problem
 
-bp = Blueprint("twilio", __name__, url_prefix="/twilio/2010-04-01/Accounts/<account>")
-PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
-TEST_SENDER = "+15005550006"
-BAD_SENDERS = {"+15005550001": 21212, "+15005550007": 21606, "+15005550008": 21611}
-BAD_RECIPIENTS = {
-    "+15005550001": 21211, "+15005550002": 21612, "+15005550003": 21408, "+15005550004": 21610, "+15005550009": 21614,
-}  # fmt: skip
+ACCOUNTS = "/2010-04-01/Accounts"
+bp = Blueprint("twilio", __name__, url_prefix=f"/twilio{ACCOUNTS}/<account>")
 ENDING_BUSY, ENDING_ERROR, ENDING_SLOW = "9429", "9500", "9408"
 HANG_SECONDS = 20
-MESSAGES = {
-    21211: "The 'To' number is not a valid phone number.",
-    21212: "The 'From' number is not a valid phone number.",
-    21408: "Permission to send an SMS has not been enabled for the region.",
-    21602: "Message body is required.",
-    21604: "A 'To' phone number is required.",
-    21606: "The 'From' phone number is not a valid, SMS-capable phone number of your account.",
-    21610: "Attempt to send to unsubscribed recipient",
-    21611: "This 'From' number has exceeded the maximum number of queued messages",
-    21612: "The 'To' phone number is not currently reachable.",
-    21614: "'To' number is not a valid mobile number",
-    21617: "The concatenated message body exceeds the 1600 character limit.",
-}
+UNSENT = {"queued", "accepted", "scheduled", "sending", "canceled"}
 
 
 @bp.url_value_preprocessor
@@ -55,29 +41,24 @@ def check_access() -> tuple[Response, int] | None:
 
 
 def _refuse(code: int, status: int = 400) -> tuple[Response, int]:
-    info = f"https://www.twilio.com/docs/errors/{code}"
-    return jsonify(code=code, message=MESSAGES.get(code, "Error"), more_info=info, status=status), status
+    return jsonify(twilio_error(code, MESSAGES.get(code, "Error"), status)), status
 
 
 @bp.post("/Messages.json")
 def create_message() -> Response | tuple[Response, int]:
-    """Take a message; the same one twice is two messages."""
+    """Take a message; the same one twice is two messages, whatever its headers say."""
     sim, form = world(), request.form
     to, body = form.get("To", ""), form.get("Body", "")
     with sim.lock:
-        code = _problem(sim, to, body)
+        code = find_problem(sim, form)
         if code:
             return _refuse(code)
         if _is_busy(sim, to):
             return too_many("twilio", None)
-        text = Text(
-            sid=f"SM{sim.phone.text_ids.take():032x}", to=to, sender=form.get("From"), service=form.get("MessagingServiceSid"),
-            body=body, status="accepted" if form.get("MessagingServiceSid") else "queued", created_at=sim.now(),
-            callback=form.get("StatusCallback"),
-        )  # fmt: skip
-        sim.phone.texts.append(text)
+        text = _new_text(sim, to, body)
+        sim.phone.keep(text)
         sim.record("twilio", "message", None, text.sid, to=to, body=body, callback=text.callback)
-        answer = _message(sim, text)
+        answer = show_message(sim, text)
     start_delivery(sim, text)
     if to.endswith(ENDING_SLOW):
         time.sleep(HANG_SECONDS)
@@ -86,30 +67,15 @@ def create_message() -> Response | tuple[Response, int]:
     return jsonify(answer), 201
 
 
-def _problem(sim: World, to: str, body: str) -> int | None:
-    """Find the error code for a message that cannot be taken."""
-    if not to:
-        return 21604
-    if to in BAD_RECIPIENTS or not PHONE.fullmatch(to):
-        return BAD_RECIPIENTS.get(to, 21211)
-    return _sender_problem(sim) or _body_problem(sim, to, body)
-
-
-def _sender_problem(sim: World) -> int | None:
-    sender, service = request.form.get("From"), request.form.get("MessagingServiceSid")
-    if sender in BAD_SENDERS:
-        return BAD_SENDERS[sender]
-    if service:
-        return None if service == sim.config.twilio_messaging_service_sid else 21606
-    return None if sender in {TEST_SENDER, sim.config.twilio_from} else 21606
-
-
-def _body_problem(sim: World, to: str, body: str) -> int | None:
-    if not body:
-        return 21602
-    if len(body) > 1600:
-        return 21617
-    return 21610 if to in sim.phone.opted_out else None
+def _new_text(sim: World, to: str, body: str) -> Text:
+    form, now = request.form, sim.now()
+    service, send_at = form.get("MessagingServiceSid"), read_moment(form.get("SendAt"))
+    status = "scheduled" if form.get("ScheduleType") else "accepted" if service else "queued"
+    return Text(
+        sid=f"SM{sim.phone.text_ids.take():032x}", to=to, sender=form.get("From"), service=service, body=body,
+        status=status, created_at=now, callback=form.get("StatusCallback"), updated_at=now,
+        send_at=send_at if status == "scheduled" else None,
+    )  # fmt: skip
 
 
 def _is_busy(sim: World, to: str) -> bool:
@@ -127,20 +93,49 @@ def list_messages() -> Response:
     sim, args = world(), request.args
     size = min(1000, max(1, args.get("PageSize", 50, type=int)))
     page = max(0, args.get("Page", 0, type=int))
-    since, day = args.get("DateSent>", ""), args.get("DateSent", "")
+    to = args.get("To")
     with sim.lock:
+        known = sim.phone.by_number.get(to, []) if to else sim.phone.texts
         found = [
-            _message(sim, text)
-            for text in reversed(sim.phone.texts)
-            if args.get("To") in {None, text.to}
-            and args.get("From") in {None, text.sender}
-            and text.created_at.date().isoformat() >= since
-            and (not day or text.created_at.date().isoformat() == day)
+            text for text in reversed(known) if args.get("From") in {None, text.sender} and _is_dated(text)
         ]
-    part = found[page * size : (page + 1) * size]
-    base = f"/2010-04-01/Accounts/{g.account}/Messages.json?PageSize={size}&To={args.get('To', '').replace('+', '%2B')}&Page="
-    more = f"{base}{page + 1}" if (page + 1) * size < len(found) else None
-    return jsonify(messages=part, page=page, page_size=size, uri=f"{base}{page}", next_page_uri=more)
+        part = [show_message(sim, text) for text in found[page * size : (page + 1) * size]]
+    last = max(0, (len(found) - 1) // size)
+    first = page * size
+    return jsonify(
+        messages=part, page=page, page_size=size, start=first, end=first + max(0, len(part) - 1), uri=_uri(page, size),
+        first_page_uri=_uri(0, size), next_page_uri=_uri(page + 1, size) if page < last else None,
+        previous_page_uri=_uri(page - 1, size) if page else None,
+    )  # fmt: skip
+
+
+def _uri(page: int, size: int) -> str:
+    kept = {
+        name: value for name, value in request.args.items() if name not in {"Page", "PageSize", "PageToken"}
+    }
+    query = urlencode(kept | {"PageSize": size, "Page": page, "PageToken": f"PASM{page:032x}"})
+    return f"{ACCOUNTS}/{g.account}/Messages.json?{query}"
+
+
+def _is_dated(text: Text) -> bool:
+    """Apply DateSent, DateSent> and DateSent<, each a day or a moment."""
+    at = (text.sent_at or text.created_at).astimezone(UTC)
+    day, after, before = (request.args.get(name) for name in ("DateSent", "DateSent>", "DateSent<"))
+    if day and at.date() != _moment(day).date():
+        return False
+    if after and at < _moment(after):
+        return False
+    return not before or at < _end_of(before)
+
+
+def _end_of(text: str) -> datetime:
+    """Read a limit: a day counts to its end."""
+    is_day = len(text) == len("2026-01-01")
+    return _moment(text) + timedelta(days=1 if is_day else 0)
+
+
+def _moment(text: str) -> datetime:
+    return read_moment(text.replace(" ", "+")) or datetime.min.replace(tzinfo=UTC)
 
 
 @bp.get("/Messages/<sid>.json")
@@ -148,19 +143,55 @@ def get_message(sid: str) -> Response | tuple[Response, int]:
     """Read one message."""
     sim = world()
     with sim.lock:
-        for text in sim.phone.texts:
-            if text.sid == sid:
-                return jsonify(_message(sim, text))
-    return jsonify(refusal("twilio", 404, "The requested resource was not found")), 404
+        text = sim.phone.by_sid.get(sid)
+        return jsonify(show_message(sim, text)) if text else _refuse(20404, 404)
 
 
-def _message(sim: World, text: Text) -> Json:
-    at = format_datetime(text.created_at)
+@bp.post("/Messages/<sid>.json")
+def change_message(sid: str) -> Response | tuple[Response, int]:
+    """Cancel a message that is only scheduled, or take its text away."""
+    sim, form = world(), request.form
+    with sim.lock:
+        text = sim.phone.by_sid.get(sid)
+        if text is None:
+            return _refuse(20404, 404)
+        if "Status" in form:
+            if form["Status"] != "canceled" or text.status != "scheduled":
+                return _refuse(ORDER_ERRORS["cancel"])
+            text.status = "canceled"
+        if "Body" in form:
+            if form["Body"]:
+                return _refuse(ORDER_ERRORS["redact"])
+            text.body = ""
+        text.updated_at = sim.now()
+        return jsonify(show_message(sim, text))
+
+
+@bp.delete("/Messages/<sid>.json")
+def delete_message(sid: str) -> tuple[Response, int] | tuple[str, int]:
+    """Forget a message; what was sent stays sent."""
+    sim = world()
+    with sim.lock:
+        text = sim.phone.by_sid.pop(sid, None)
+        if text is None:
+            return _refuse(20404, 404)
+        sim.phone.texts.remove(text)
+        sim.phone.by_number[text.to].remove(text)
+    return "", 204
+
+
+def show_message(sim: World, text: Text) -> Json:
+    """Write a message as the API does."""
+    account = sim.config.twilio_account_sid
+    uri = f"{ACCOUNTS}/{account}/Messages/{text.sid}"
+    is_waiting = text.service is not None and text.status in UNSENT
     return {
         "sid": text.sid, "status": text.status, "to": text.to, "from": text.sender, "body": text.body,
-        "num_segments": "0" if text.service else "1", "num_media": "0", "direction": "outbound-api", "date_created": at,
-        "date_sent": None if text.status in {"queued", "accepted"} else at, "date_updated": at, "price": None,
-        "price_unit": "USD", "error_code": text.error_code, "error_message": None, "api_version": "2010-04-01",
-        "account_sid": sim.config.twilio_account_sid, "messaging_service_sid": text.service,
-        "uri": f"/2010-04-01/Accounts/{sim.config.twilio_account_sid}/Messages/{text.sid}.json", "subresource_uris": {},
+        "num_segments": "0" if is_waiting else str(count_segments(text.body)), "num_media": "0",
+        "direction": text.direction, "date_created": format_datetime(text.created_at),
+        "date_sent": format_datetime(text.sent_at) if text.sent_at else None,
+        "date_updated": format_datetime(text.updated_at or text.created_at), "price": None, "price_unit": "USD",
+        "error_code": text.error_code, "error_message": MESSAGES.get(text.error_code) if text.error_code else None,
+        "api_version": "2010-04-01", "account_sid": account, "messaging_service_sid": text.service, "uri": f"{uri}.json",
+        "subresource_uris": {"media": f"{uri}/Media.json"},
     }  # fmt: skip

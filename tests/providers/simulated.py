@@ -39,7 +39,7 @@ class Simulator:
 
     def effects(self, provider: str, kind: str) -> list[dict[str, object]]:
         """List what really happened."""
-        answer = httpx.get(f"{self.url}/__sim__/ledger", params={"provider": provider}).json()
+        answer = httpx.get(f"{self.url}/__sim__/ledger", params={"provider": provider, "kind": kind}).json()
         return [effect for effect in answer["effects"] if effect["kind"] == kind]
 
     def calls(self, path_end: str) -> list[dict[str, object]]:
