@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.cli import areas, demo, doctor, partitions, partners, reports, slots, staff
+from app.cli import areas, consent, demo, doctor, partitions, partners, reports, scheduling_pro, slots, staff
 
 COMMANDS = (
     areas.areas,
@@ -11,7 +11,9 @@ COMMANDS = (
     reports.reports,
     staff.staff,
     partners.partners,
+    consent.consent,
     demo.demo,
+    scheduling_pro.scheduling_pro,
     doctor.doctor,
 )
 

@@ -13,9 +13,9 @@ from app import clock
 from app.booking import area_import
 from app.cli.console import as_json, print_json
 from app.extensions import db
-from app.providers import build_servicetitan
+from app.providers import build_servicetitan, build_slot_source, servicetitan_reference
 from app.providers.http import HttpClient
-from app.providers.ports import ProviderError
+from app.providers.ports import Place, ProviderError
 from app.providers.servicetitan_api import TokenCache
 from app.staff import operations
 from app.web import settings
@@ -23,6 +23,7 @@ from app.web.health import HEAD
 
 MOST_SKEW = 5.0
 OPEN_WINDOWS = text("SELECT count(*) FROM time_slots WHERE available AND starts_at > now()")
+PLACES = text("SELECT zip_code, timezone FROM service_areas WHERE active ORDER BY zip_code")
 NEWEST_MIGRATION = text("SELECT version_num FROM alembic_version")
 
 
@@ -119,6 +120,30 @@ def check_servicetitan() -> str:
     return "gives us a token"
 
 
+def check_ids() -> str:
+    """Look up every ServiceTitan id we were configured with, the mapping file's too."""
+    found = servicetitan_reference.compare(build_servicetitan(settings()))
+    if found.faults:
+        raise Fault("; ".join(found.faults))
+    return f"{found.looked_up} are known there"
+
+
+def check_slot_source() -> str:
+    """Ask who shares crews where arrival windows come from."""
+    known = settings()
+    source = build_slot_source(known, build_servicetitan(known))
+    places = [Place(*row) for row in db.session.execute(PLACES)]
+    db.session.rollback()
+    zones = source.zones(places)
+    unzoned = {place.zip_code for place in places} - {code for zone in zones for code in zone.zip_codes}
+    if unzoned:
+        raise Fault(
+            f"{known.slot_provider}: no zone covers {', '.join(sorted(unzoned)[:5])}"
+            f"{' and more' if len(unzoned) > 5 else ''}: they will have no windows"
+        )
+    return f"{known.slot_provider}, {len(zones)} {'zone' if len(zones) == 1 else 'zones'}"
+
+
 CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("settings", check_settings),
     ("database", check_database),
@@ -130,6 +155,8 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("windows", check_windows),
     ("staff", check_staff),
     ("servicetitan", check_servicetitan),
+    ("its ids", check_ids),
+    ("slot source", check_slot_source),
 )
 
 

@@ -13,17 +13,19 @@ from app.providers.http import HttpClient, Limits, Reply, Request, outcome_of
 from app.providers.ports import EmailEvent, EmailProfile, Outcome, ProviderError
 
 MEDIA_TYPE = "application/vnd.api+json"
+DUPLICATE = 409
 SAFE_WORD = re.compile(r"[A-Za-z0-9_/.\-]{1,80}")
 
 
 @dataclass(frozen=True)
 class KlaviyoConfig:
-    """One account's access; `revision` pins the API's behaviour to a date."""
+    """One account's access; `revision` pins the API's behaviour to a date, `list_id` is where news go."""
 
     api_base: str
     private_key: str
     revision: str
     limits: Limits
+    list_id: str = ""
 
 
 class Klaviyo:
@@ -44,32 +46,52 @@ class Klaviyo:
             }
         }
         body = {"data": {"type": "profile", "attributes": attributes}}
-        data = self._post("profiles.import", "/api/profile-import", body).json_object().get("data")
-        profile_id = data.get("id") if isinstance(data, dict) else None
+        reply = self._send("profiles.import", "/api/profile-import", body)
+        if reply.status == DUPLICATE and _first_error(reply).get("code") == "duplicate_profile":
+            profile_id = _inside(_first_error(reply), "meta", "duplicate_profile_id")
+        else:
+            profile_id = _inside(_checked(reply, "profiles.import").json_object(), "data", "id")
         if not isinstance(profile_id, str) or not profile_id:
             raise ProviderError(Outcome.UNCERTAIN, "profiles.import: answer has no id")
         return profile_id
 
     def send_event(self, event: EmailEvent) -> str:
         """Record the event and return its unique id: Klaviyo names it in no other way."""
-        reply = self._post("events.create", "/api/events", _event_body(event))
+        try:
+            reply = self._post("events.create", "/api/events", _event_body(event))
+        except ProviderError as error:
+            if error.status == DUPLICATE:
+                return event.unique_id
+            raise
         if reply.status != 202:
             raise ProviderError(Outcome.UNCERTAIN, "events.create: answer is not 202", status=reply.status)
         return event.unique_id
 
+    def subscribe(self, profile: EmailProfile, source: str) -> None:
+        """Put the person on the list for news. Lifts an earlier unsubscribe there, so it needs a fresh opt-in.
+
+        When somebody agreed is not told: the API takes that for old consents only, and skips the double opt-in for them.
+        """
+        if not self._config.list_id:
+            raise ProviderError(Outcome.CONFIG, "KLAVIYO_LIST_ID is not set")
+        body = _subscription_body(profile, source, self._config.list_id)
+        reply = self._post("profiles.subscribe", "/api/profile-subscription-bulk-create-jobs", body)
+        if reply.status != 202:
+            raise ProviderError(
+                Outcome.UNCERTAIN, "profiles.subscribe: answer is not 202", status=reply.status
+            )
+
     def _post(self, operation: str, path: str, body: object) -> Reply:
+        return _checked(self._send(operation, path, body), operation)
+
+    def _send(self, operation: str, path: str, body: object) -> Reply:
         headers = {
             "Authorization": f"Klaviyo-API-Key {self._config.private_key}",
             "revision": self._config.revision,
             "Accept": MEDIA_TYPE,
             "Content-Type": MEDIA_TYPE,
         }
-        reply = self._client.send(
-            Request(operation, "POST", self._config.api_base + path, headers, json=body)
-        )
-        if not reply.is_success:
-            raise _failure(reply, operation)
-        return reply
+        return self._client.send(Request(operation, "POST", self._config.api_base + path, headers, json=body))
 
 
 def _identity(profile: EmailProfile) -> dict[str, object]:
@@ -82,6 +104,25 @@ def _identity(profile: EmailProfile) -> dict[str, object]:
     if profile.phone:
         identity["phone_number"] = profile.phone
     return identity
+
+
+def _subscription_body(profile: EmailProfile, source: str, list_id: str) -> dict[str, object]:
+    person = {
+        "email": profile.email,
+        "subscriptions": {"email": {"marketing": {"consent": "SUBSCRIBED"}}},
+    }
+    attributes = {
+        "custom_source": source,
+        "historical_import": False,
+        "profiles": {"data": [{"type": "profile", "attributes": person}]},
+    }
+    return {
+        "data": {
+            "type": "profile-subscription-bulk-create-job",
+            "attributes": attributes,
+            "relationships": {"list": {"data": {"type": "list", "id": list_id}}},
+        }
+    }
 
 
 def _event_body(event: EmailEvent) -> dict[str, object]:
@@ -97,13 +138,15 @@ def _event_body(event: EmailEvent) -> dict[str, object]:
     return {"data": {"type": "event", "attributes": attributes}}
 
 
-def _failure(reply: Reply, operation: str) -> ProviderError:
-    """Describe a refusal by its code and the field it points to, never by its wording."""
-    code, pointer = _first_error(reply)
+def _checked(reply: Reply, operation: str) -> Reply:
+    """Pass a success on; describe a refusal by its code and the field it points to, never by its wording."""
+    if reply.is_success:
+        return reply
+    error = _first_error(reply)
+    code, pointer = _safe(error.get("code")), _safe(_inside(error, "source", "pointer"))
     words = " ".join(word for word in (code, pointer) if word)
-    outcome = Outcome.CONFIG if reply.status in {410, 415} else outcome_of(reply.status)
-    return ProviderError(
-        outcome,
+    raise ProviderError(
+        Outcome.CONFIG if reply.status in {410, 415} else outcome_of(reply.status),
         f"{operation}: {reply.status} {words}".rstrip(),
         retry_after=reply.retry_after,
         status=reply.status,
@@ -111,15 +154,17 @@ def _failure(reply: Reply, operation: str) -> ProviderError:
     )
 
 
-def _first_error(reply: Reply) -> tuple[str | None, str | None]:
+def _first_error(reply: Reply) -> dict[str, Any]:  # untyped JSON, see http.Reply
     try:
-        errors: Any = reply.json_object().get("errors")  # untyped JSON, see http.Reply
+        errors: Any = reply.json_object().get("errors")
     except ProviderError:
-        return None, None
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-    source = first.get("source")
-    pointer = source.get("pointer") if isinstance(source, dict) else None
-    return _safe(first.get("code")), _safe(pointer)
+        return {}
+    return errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+
+
+def _inside(outer: dict[str, Any], name: str, inner: str) -> object:
+    value = outer.get(name)
+    return value.get(inner) if isinstance(value, dict) else None
 
 
 def _safe(value: object) -> str | None:

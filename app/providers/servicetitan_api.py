@@ -9,14 +9,20 @@ from typing import Any
 
 from app.providers.http import HttpClient, Limits, Reply, Request, outcome_of
 from app.providers.ports import Outcome, ProviderError
+from app.providers.servicetitan_mapping import FieldMapping
 
 REFRESH_MARGIN = 60.0
+PAGE_SIZE = 200
+MAX_PAGES = 50
 FIELD_NAME = re.compile(r"[A-Za-z0-9_.\[\]]{1,60}")
 
 
 @dataclass(frozen=True)
 class ServiceTitanConfig:
-    """One tenant's access; job types are our issue codes mapped to theirs."""
+    """One tenant's access, and what our words are called there.
+
+    `booking_provider_id` is needed only where bookings are requests; `capacity_unit` says what classic capacity counts.
+    """
 
     auth_url: str
     api_base: str
@@ -25,13 +31,11 @@ class ServiceTitanConfig:
     client_secret: str
     app_key: str
     application_guid: str
-    business_unit_id: int
-    job_type_id: int
-    job_types: dict[str, int]
-    campaign_id: int
     cancel_reason_id: int
+    mapping: FieldMapping
     limits: Limits
-    visit_minutes: int = 120
+    booking_provider_id: int | None = None
+    capacity_unit: str = "hours"
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,31 @@ class ServiceTitanApi:
         """Create something or ask a question that does not fit into an address."""
         return self._call(Request(operation, "POST", path, {}, json=body)).json_object()
 
-    def put(self, operation: str, path: str, body: object) -> None:
+    def patch(
+        self, operation: str, path: str, body: object
+    ) -> dict[str, Any]:  # untyped JSON, see http.Reply
+        """Change a thing."""
+        return self._call(Request(operation, "PATCH", path, {}, json=body)).json_object()
+
+    def put(self, operation: str, path: str, body: object | None = None) -> None:
         """Do something to a thing; the answer has no body."""
         self._call(Request(operation, "PUT", path, {}, json=body))
+
+    def tell(self, operation: str, path: str, body: object) -> None:
+        """Report something; the answer has no body that matters."""
+        self._call(Request(operation, "POST", path, {}, json=body))
+
+    def every(
+        self, operation: str, path: str, **params: str | int
+    ) -> list[dict[str, Any]]:  # untyped JSON, see http.Reply
+        """Read all pages of a list."""
+        found: list[dict[str, Any]] = []
+        for page in range(1, MAX_PAGES + 1):
+            data = self.get(operation, path, page=page, pageSize=PAGE_SIZE, **params)
+            found += rows(data, operation)
+            if not data.get("hasMore"):
+                return found
+        raise ProviderError(Outcome.UNCERTAIN, f"{operation}: answer never ends")
 
     def _call(self, request: Request) -> Reply:
         """Send with the shared token; a refused one is replaced once, which is safe because 401 means not done."""

@@ -1,6 +1,7 @@
 """Tells whether a stored customer or address is the one on a booking, although people write the same thing differently."""
 
 import hashlib
+import html
 import re
 import unicodedata
 from typing import Any
@@ -16,6 +17,7 @@ SHORT_FORMS = {
 }  # fmt: skip
 UNIT_WORDS = {"apt", "apartment", "unit", "suite", "ste", "no", "number"}
 NOT_WORD = re.compile(r"[^\w]+")
+TAG = re.compile(r"</?[A-Za-z][^>]*>")
 
 
 def plain_words(text: str | None) -> list[str]:
@@ -56,15 +58,18 @@ def read_address(row: dict[str, Any]) -> FieldAddress:  # untyped JSON, see http
     )
 
 
+def external_value(row: dict[str, Any], key: str) -> str | None:  # untyped JSON, see http.Reply
+    """Read what we wrote on a row under our key."""
+    pairs = row.get("externalData")
+    for pair in pairs if isinstance(pairs, list) else ():
+        if isinstance(pair, dict) and pair.get("key") == key:
+            return str(pair.get("value"))
+    return None
+
+
 def has_external(row: dict[str, Any], key: str, value: UUID | str) -> bool:  # untyped JSON, see http.Reply
     """Tell whether a row carries our key with this value."""
-    pairs = row.get("externalData")
-    if not isinstance(pairs, list):
-        return False
-    return any(
-        isinstance(pair, dict) and pair.get("key") == key and pair.get("value") == str(value)
-        for pair in pairs
-    )
+    return external_value(row, key) == str(value)
 
 
 def has_last_name(row: dict[str, Any], last_name: str) -> bool:  # untyped JSON, see http.Reply
@@ -79,3 +84,17 @@ def has_email(contacts: list[dict[str, Any]], email: str) -> bool:  # untyped JS
         row.get("type") == "Email" and str(row.get("value") or "").casefold() == email.casefold()
         for row in contacts
     )
+
+
+def is_muted(contact: dict[str, Any], phone: str) -> bool:  # untyped JSON, see http.Reply
+    """Tell whether a contact is this phone number, marked as not to be texted."""
+    stored = contact.get("phoneSettings")
+    settings = stored if isinstance(stored, dict) else {}
+    numbers = {digits_of(str(value or "")) for value in (contact.get("value"), settings.get("phoneNumber"))}
+    return settings.get("doNotText") is True and digits_of(phone) in numbers
+
+
+def same_text(stored: object, text: str) -> bool:
+    """Tell whether a stored note is this text, however the provider wrapped it."""
+    ours, theirs = (plain_words(TAG.sub(" ", html.unescape(each))) for each in (text, str(stored or "")))
+    return ours == theirs

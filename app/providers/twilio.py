@@ -12,6 +12,7 @@ from app.providers.http import HttpClient, Limits, Reply, Request, outcome_of
 from app.providers.ports import Outcome, ProviderError, SmsMessage, SmsRecord
 
 MAX_PAGES = 5
+VALID_SECONDS = "14400"  # as long as we try ourselves: nobody is reminded of a visit that is over
 OPTED_OUT = "21610"
 CODE_OUTCOMES: dict[str, Outcome] = {
     "20003": Outcome.CONFIG,  # wrong credentials
@@ -78,6 +79,7 @@ class Twilio:
             "To": message.to,
             "Body": message.body,
             "StatusCallback": f"{self._config.public_base_url}/webhooks/twilio/status?{query}",
+            "ValidityPeriod": VALID_SECONDS,
         }
         if self._config.messaging_service_sid:
             form["MessagingServiceSid"] = self._config.messaging_service_sid

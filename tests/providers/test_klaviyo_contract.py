@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from pytest_httpserver import HTTPServer
 
 from app.providers import Adapters
 from app.providers.ports import Outcome, ProviderError
@@ -78,7 +79,7 @@ def test_a_storm_is_waited_out(sim: Simulator, adapters: Adapters) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome"), [(410, Outcome.CONFIG), (415, Outcome.CONFIG), (409, Outcome.PERMANENT)]
+    ("status", "outcome"), [(410, Outcome.CONFIG), (415, Outcome.CONFIG), (404, Outcome.PERMANENT)]
 )
 def test_a_retired_revision_is_a_matter_of_configuration(
     sim: Simulator, adapters: Adapters, status: int, outcome: Outcome
@@ -100,3 +101,75 @@ def test_a_refusal_names_the_field_and_not_the_value(adapters: Adapters) -> None
         adapters.email.upsert_profile(replace(PROFILE, phone="602-555"))
     assert caught.value.outcome is Outcome.PERMANENT
     assert caught.value.reason == "profiles.import: 400 invalid /data/attributes/phone_number"
+
+
+NEWS = "/api/profile-subscription-bulk-create-jobs"
+
+
+def news(sim: Simulator) -> Adapters:
+    return sim.adapters(klaviyo_list_id="A1DEMO")
+
+
+def test_a_subscription_is_for_news_by_email_on_our_list_and_says_no_time(sim: Simulator) -> None:
+    news(sim).email.subscribe(PROFILE, "A1 online booking")
+    (effect,) = sim.effects("klaviyo", "subscription")
+    assert (effect["data"]["channels"], effect["data"]["list"]) == (["email.marketing"], "A1DEMO")
+    assert set(effect["data"]["person"]) == {"email", "subscriptions"}
+    assert "consented_at" not in str(effect["data"])
+    (call,) = sim.calls(NEWS)
+    assert call["headers"]["Revision"] == "2026-07-15"
+
+
+def test_without_a_list_nobody_is_subscribed(sim: Simulator, adapters: Adapters) -> None:
+    with pytest.raises(ProviderError) as caught:
+        adapters.email.subscribe(PROFILE, "A1 online booking")
+    assert caught.value.outcome is Outcome.CONFIG
+    assert sim.calls(NEWS) == []
+
+
+def test_a_list_that_does_not_exist_is_permanent(sim: Simulator) -> None:
+    with pytest.raises(ProviderError) as caught:
+        sim.adapters(klaviyo_list_id="other").email.subscribe(PROFILE, "A1 online booking")
+    assert (caught.value.outcome, caught.value.status) == (Outcome.PERMANENT, 404)
+
+
+@pytest.mark.parametrize(
+    ("mode", "outcome"),
+    [
+        ("rate_limit", Outcome.THROTTLED),
+        ("garbage", Outcome.UNCERTAIN),
+        ("drop_after_commit", Outcome.UNCERTAIN),
+    ],
+)
+def test_a_subscription_that_ends_badly_may_be_repeated(sim: Simulator, mode: str, outcome: Outcome) -> None:
+    sim.fault("klaviyo", mode, "POST", NEWS, retry_after=2)
+    with pytest.raises(ProviderError) as caught:
+        news(sim).email.subscribe(PROFILE, "A1 online booking")
+    assert caught.value.outcome is outcome
+    news(sim).email.subscribe(PROFILE, "A1 online booking")
+
+
+def test_a_profile_that_is_there_already_under_another_name_is_that_profile(
+    httpserver: HTTPServer, sim: Simulator
+) -> None:
+    error = {
+        "id": "e", "status": 409, "code": "duplicate_profile", "title": "Conflict.", "detail": "A profile already exists.",
+        "source": {"pointer": "/data/attributes"}, "links": {}, "meta": {"duplicate_profile_id": "01GDDKASAP8TKDDA2GRZDSVP4H"},
+    }  # fmt: skip
+    httpserver.expect_request("/api/profile-import").respond_with_json({"errors": [error]}, status=409)
+    adapters = sim.adapters(klaviyo_api_base=httpserver.url_for("").rstrip("/"))
+    assert adapters.email.upsert_profile(PROFILE) == "01GDDKASAP8TKDDA2GRZDSVP4H"
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (400, Outcome.PERMANENT), (401, Outcome.CONFIG), (403, Outcome.CONFIG), (404, Outcome.PERMANENT), (410, Outcome.CONFIG),
+        (415, Outcome.CONFIG), (429, Outcome.THROTTLED), (500, Outcome.TRANSIENT), (503, Outcome.TRANSIENT), (524, Outcome.TRANSIENT),
+    ],
+)  # fmt: skip
+def test_each_status_means_what_the_table_says(sim: Simulator, status: int, outcome: Outcome) -> None:
+    sim.fault("klaviyo", "error", "POST", NEWS, status=status)
+    with pytest.raises(ProviderError) as caught:
+        news(sim).email.subscribe(PROFILE, "A1 online booking")
+    assert caught.value.outcome is outcome

@@ -241,7 +241,7 @@ def test_fields_unknown_to_us_are_ignored(sim: Simulator, httpserver: HTTPServer
         {"data": [row], "hasMore": False, "extra": None}
     )
     adapters = sim.adapters(st_api_base=httpserver.url_for("/api"))
-    assert adapters.field_service.find_job(booking_id) == JobRef("5", "5", "6", JobStatus.ON_HOLD)
+    assert adapters.field_service.find_job(booking_id) == JobRef("5", "5", "6", JobStatus.ON_HOLD, booking_id)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.providers.ports import FieldAddress, OpenWindow
-from app.providers.servicetitan import job_summary
+from app.providers.servicetitan_jobs import job_summary
 from app.providers.servicetitan_match import address_key, digits_of, has_last_name, location_reference
 from tests.providers.samples import a_customer, an_order
 

@@ -176,6 +176,22 @@ def test_the_fate_of_a_message_comes_back_signed_with_our_notification_id(
         assert request.headers["X-Twilio-Signature"] == signed
 
 
+def test_a_text_ends_where_our_own_patience_ends(httpserver: HTTPServer, sim: Simulator) -> None:
+    httpserver.expect_request("/").respond_with_data("")
+    with pytest.raises(ProviderError):
+        sim.adapters(twilio_api_base=httpserver.url_for("").rstrip("/")).sms.send(a_text())
+    (request, _) = httpserver.log[0]
+    assert request.form["ValidityPeriod"] == "14400"
+
+
+@pytest.mark.parametrize("style", ["legacy", "rfc9457"])
+def test_a_refusal_is_understood_in_either_format(sim: Simulator, adapters: Adapters, style: str) -> None:
+    sim.world.flags.set("twilio_errors", style)
+    with pytest.raises(ProviderError) as caught:
+        adapters.sms.send(a_text("+15005550009"))
+    assert (caught.value.outcome, caught.value.code) == (Outcome.PERMANENT, "21614")
+
+
 def test_the_signature_agrees_with_a_known_one() -> None:
     fields = {
         "CallSid": "CA1234567890ABCDE",
