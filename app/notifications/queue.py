@@ -19,6 +19,9 @@ class MessageKind(StrEnum):
     CONFIRMATION = "confirmation"
     MOVED = "moved"
     CANCELLED = "cancelled"
+    REMINDER_DAY = "reminder_day"
+    REMINDER_SOON = "reminder_soon"
+    WINDOW_LOST = "window_lost"
 
 
 JOB_TYPES = {Channel.EMAIL: JobType.SEND_EMAIL, Channel.SMS: JobType.SEND_SMS}

@@ -1,5 +1,7 @@
 """Each person hears once, in true words, and only where they agreed to."""
 
+import json
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -7,11 +9,26 @@ import pytest
 from sqlalchemy import Row, text
 
 from app import outbox
+from app.jobs import runner
 from app.jobs.process import Process
 from app.notifications import queue, recipients
 from app.notifications.queue import MessageKind
 from app.outbox import JobType
-from tests.jobs.booked import PHONE, Wish, book, booking, cancel, do, job_of, one, rows, run_all, run_type
+from tests.factories import add_slot
+from tests.jobs.booked import (
+    PHONE,
+    Wish,
+    book,
+    booking,
+    cancel,
+    do,
+    hurry,
+    job_of,
+    one,
+    rows,
+    run_all,
+    run_type,
+)  # fmt: skip
 from tests.providers.simulated import Simulator
 
 CREATE, EMAIL, SMS = JobType.CREATE_JOB, JobType.SEND_EMAIL, JobType.SEND_SMS
@@ -32,6 +49,18 @@ def withdraw(process: Process, method: str = "keyword", action: str = "opt_out",
     )  # fmt: skip
 
 
+def mistype(process: Process, booking_id: uuid.UUID, phone: str) -> None:
+    """Let the homeowner have typed, and agreed to texts at, another number."""
+    hashed = recipients.phone_hash(phone, process.settings.privacy_hash_key)
+    do(process, "UPDATE bookings SET contact_phone = :phone WHERE id = :id", phone=phone, id=booking_id)
+    do(
+        process,
+        "INSERT INTO consents (booking_id, phone_hash, channel, purpose, action, method)"
+        " VALUES (:id, :hash, 'sms', 'booking', 'opt_in', 'web')",
+        id=booking_id, hash=hashed,
+    )  # fmt: skip
+
+
 def test_one_email_and_one_text_say_that_it_is_confirmed(process: Process, sim: Simulator) -> None:
     booking_id = book(process)
     run_all(process)
@@ -43,7 +72,7 @@ def test_one_email_and_one_text_say_that_it_is_confirmed(process: Process, sim: 
     assert row.reference in body
     assert "confirmed" in body
     assert "/manage/" in body
-    assert body.endswith("Reply STOP to opt out.")
+    assert body.endswith("Msg&data rates may apply. Reply HELP for help, STOP to opt out.")
     sent = rows(process, "SELECT type, status, external_id FROM notifications ORDER BY type")
     assert [tuple(line) for line in sent] == [("email", "sent", event["key"]), ("sms", "sent", message["id"])]
 
@@ -100,7 +129,7 @@ def test_a_stop_that_came_before_the_text_left_is_heard(process: Process, sim: S
     ended = run_type(process, booking_id, SMS)
     assert (ended.status, ended.outcome) == ("completed", "cancelled")
     assert sim.calls(TEXTS) == []
-    assert notification(process, "sms").error_msg == "opted out"
+    assert notification(process, "sms").error_msg == "skipped: opted out"
 
 
 def test_a_web_tick_lifts_no_stop_by_keyword(process: Process, sim: Simulator) -> None:
@@ -194,7 +223,7 @@ def test_a_moved_message_that_a_later_move_overtook_is_not_sent(process: Process
 
 def test_a_text_refused_for_good_is_closed_and_told(process: Process, sim: Simulator) -> None:
     booking_id = book(process)
-    do(process, "UPDATE bookings SET contact_phone = '+15005550009' WHERE id = :id", id=booking_id)
+    mistype(process, booking_id, "+15005550009")
     assert run_type(process, booking_id, SMS).outcome == "permanent"
     assert notification(process, "sms").status == "failed"
     assert job_of(process, booking_id, EMAIL).status == "pending"
@@ -202,7 +231,7 @@ def test_a_text_refused_for_good_is_closed_and_told(process: Process, sim: Simul
 
 def test_what_staff_retry_after_mending_it_is_sent(process: Process, sim: Simulator) -> None:
     booking_id = book(process)
-    do(process, "UPDATE bookings SET contact_phone = '+15005550009' WHERE id = :id", id=booking_id)
+    mistype(process, booking_id, "+15005550009")
     failed = run_type(process, booking_id, SMS)
     do(process, "UPDATE bookings SET contact_phone = :phone WHERE id = :id", phone=PHONE, id=booking_id)
     assert process.transact(lambda session: outbox.retry(session, failed.id))
@@ -216,7 +245,7 @@ def test_a_message_is_in_the_language_of_its_booking(process: Process, sim: Simu
     (event,) = sim.effects("klaviyo", "event")
     assert event["data"]["properties"]["subject"].startswith("Su visita está confirmada")
     (message,) = sim.effects("twilio", "message")
-    assert "su visita esta confirmada" in message["data"]["body"]
+    assert "visita confirmada" in message["data"]["body"]
 
 
 def test_a_booking_without_a_link_gets_one_with_its_message(process: Process, sim: Simulator) -> None:
@@ -224,3 +253,117 @@ def test_a_booking_without_a_link_gets_one_with_its_message(process: Process, si
     process.transact(lambda session: session.execute(text("DELETE FROM manage_links")))
     run_type(process, booking_id, EMAIL)
     assert one(process, "SELECT booking_id FROM manage_links").booking_id == booking_id
+
+
+def tell(process: Process, booking_id: uuid.UUID, kind: MessageKind, version: int = 1) -> None:
+    process.transact(
+        lambda session: queue.add(
+            session, booking_id=booking_id, version=version, locale="en", kind=kind, sms=True, phone=PHONE,
+            email="pat@example.com", privacy_key=process.settings.privacy_hash_key,
+        )
+    )  # fmt: skip
+
+
+def profiles(sim: Simulator) -> int:
+    return len(sim.calls("/api/profile-import"))
+
+
+def test_the_first_text_to_a_number_alone_explains_itself(process: Process, sim: Simulator) -> None:
+    for hour in (8, 10):
+        book(process, Wish(hour=hour))
+        run_all(process)
+    explained = [
+        "Msg&data rates may apply" in text["data"]["body"] for text in sim.effects("twilio", "message")
+    ]
+    assert explained == [True, False]
+
+
+def test_the_provider_learns_who_it_is_once_a_booking_before_the_first_email(
+    process: Process, sim: Simulator
+) -> None:
+    booking_id = book(process)
+    run_type(process, booking_id, EMAIL)
+    tell(process, booking_id, MessageKind.MOVED)
+    run_all(process)
+    assert len(sim.effects("klaviyo", "event")) == 2
+    (seen,) = sim.calls("/api/profile-import")
+    attributes = json.loads(str(seen["body"]))["data"]["attributes"]
+    assert attributes["email"] == "pat@example.com"
+    assert attributes["location"]["zip"] == "85201"
+    assert "phone_number" not in attributes
+
+
+def test_a_try_after_the_profile_does_not_repeat_it(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    sim.fault("klaviyo", "error", "POST", "/api/events", status=503)
+    assert run_type(process, booking_id, EMAIL).status == "pending"
+    assert run_type(process, booking_id, EMAIL).outcome == "ok"
+    assert profiles(sim) == 1
+
+
+@pytest.mark.parametrize(("status", "tries"), [(400, 1), (403, 1), (503, 3)])
+def test_a_profile_that_is_refused_never_costs_the_email(
+    process: Process, sim: Simulator, status: int, tries: int
+) -> None:
+    booking_id = book(process)
+    sim.fault("klaviyo", "error", "POST", "/api/profile-import", status=status, times=0)
+    ended = [run_type(process, booking_id, EMAIL) for _ in range(tries)][-1]
+    assert ended.outcome == "ok"
+    assert profiles(sim) == tries
+    assert len(sim.effects("klaviyo", "event")) == 1
+
+
+def test_a_lost_window_is_told_with_what_is_open_now(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    process.transact(
+        lambda session: [
+            add_slot(
+                session, session.execute(text("SELECT id FROM service_areas")).scalar_one(), day=day, hour=13
+            )
+            for day in (3, 4, 5, 6)
+        ]
+    )
+    tell(process, booking_id, MessageKind.WINDOW_LOST)
+    run_type(process, booking_id, EMAIL)
+    run_type(process, booking_id, SMS)
+    (event,), (message,) = sim.effects("klaviyo", "event"), sim.effects("twilio", "message")
+    assert event["data"]["metric"] == "A1 Booking Window Lost"
+    words = event["data"]["properties"]["text"]
+    assert words.count("1 PM - 3 PM") == 3
+    assert "/manage/" in words
+    assert "1 PM - 3 PM" in message["data"]["body"]
+
+
+def test_with_a_lost_window_nothing_promises_it_any_more(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    tell(process, booking_id, MessageKind.WINDOW_LOST)
+    hurry(process)
+    for job in rows(process, "SELECT id FROM queue_jobs WHERE queue_name = 'notify'"):
+        runner.run(process, job.id)
+    assert {event["data"]["metric"] for event in sim.effects("klaviyo", "event")} == {
+        "A1 Booking Window Lost"
+    }
+    (sent,) = rows(
+        process, "SELECT count(*) FROM notifications WHERE error_msg = 'skipped: the window was lost'"
+    )
+    assert sent.count == 2
+
+
+@pytest.mark.parametrize("change", ["status = 'cancelled'", "version = version + 1"])
+def test_an_apology_that_came_too_late_is_not_sent(process: Process, sim: Simulator, change: str) -> None:
+    booking_id = book(process)
+    tell(process, booking_id, MessageKind.WINDOW_LOST)
+    do(process, f"UPDATE bookings SET {change}")
+    run_type(process, booking_id, EMAIL)
+    assert sim.effects("klaviyo", "event") == []
+
+
+def test_nothing_is_confirmed_once_the_window_is_over(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    do(
+        process,
+        "UPDATE bookings SET preferred_time = now() - interval '3 hours', window_end = now() - interval '1 minute'",
+    )
+    run_type(process, booking_id, EMAIL)
+    assert notification(process, "email").error_msg == "skipped: the window is over"
+    assert sim.effects("klaviyo", "event") == []
