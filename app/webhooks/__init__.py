@@ -2,9 +2,10 @@
 
 from flask import Flask
 
-from app.webhooks import twilio
+from app.webhooks import klaviyo, servicetitan, twilio
 
 
 def init_app(app: Flask) -> None:
     """Add the callbacks."""
-    app.register_blueprint(twilio.twilio)
+    for blueprint in (klaviyo.klaviyo, servicetitan.servicetitan, twilio.twilio):
+        app.register_blueprint(blueprint)
