@@ -28,6 +28,7 @@ OFFICE = (
     "jobs",
     "slots",
     "leads",
+    "texts",
     "reports/overview",
     "reports/funnel",
     "reports/sources",
@@ -106,6 +107,24 @@ def shoot_booking(studio: Studio, language: str) -> None:
     studio.shoot("9-manage")
     studio.page.locator("details summary").click()
     studio.shoot("9-manage-cancel")
+    shoot_move(studio, wizard.reference)
+
+
+def shoot_move(studio: Studio, reference: str) -> None:
+    """Move the visit, with a wrong press on the way."""
+    link = studio.evidence.manage_link(reference)
+    studio.page.goto(f"{link}/move")
+    studio.shoot("9-move")
+    button = studio.page.locator("form button[type=submit]")
+    button.click()
+    studio.page.locator(".note.bad[data-focus]").wait_for()
+    studio.shoot("9-move-error")
+    studio.page.locator("label.day:has(input:enabled)").nth(1).click()
+    studio.page.locator(".slots label:visible").last.click()
+    studio.shoot("9-move-chosen")
+    button.click()
+    studio.page.locator("[data-status]").wait_for()
+    studio.shoot("9-moved")
 
 
 def shoot_detours(studio: Studio) -> None:

@@ -51,6 +51,7 @@ class Answers:
     address_line2: str | None = None
     access_notes: str | None = None
     sms_opt_in: bool | None = None
+    email_opt_in: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what is answered."""
@@ -80,7 +81,7 @@ class Answers:
         return replace(self, **dict.fromkeys(CONTACT_FIELDS), issue_note=None)
 
 
-TYPES = {"waiting_list": bool, "sms_opt_in": bool, "door_count": int}
+TYPES = {"waiting_list": bool, "sms_opt_in": bool, "email_opt_in": bool, "door_count": int}
 KNOWN = {spec.name for spec in fields(Answers)}
 
 
@@ -110,6 +111,7 @@ class Bookable:
     address_line2: str | None
     access_notes: str | None
     sms_opt_in: bool
+    email_opt_in: bool = False
 
     @classmethod
     def from_answers(cls, answers: Answers) -> "Bookable":
@@ -124,6 +126,7 @@ class Bookable:
             "slot_id": uuid.UUID(answers.slot_id),
             "door_age": int(age) if age and age != "unknown" else None,
             "sms_opt_in": bool(answers.sms_opt_in),
+            "email_opt_in": bool(answers.email_opt_in),
         }
         return cls(**values)
 

@@ -20,6 +20,10 @@ class SlotElsewhere(BookingError):
     """The window belongs to another service area."""
 
 
+class NotMovable(BookingError):
+    """The visit has begun, is over or was cancelled: it keeps its window."""
+
+
 class NotBookable(BookingError):
     """Answers are missing; `step` is the first one that is still open."""
 

@@ -1,5 +1,6 @@
 """Arrival windows that staff open and close by hand: local wall time in, one row and its counter out."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -13,6 +14,7 @@ from app.models import ServiceArea
 
 DEFAULT_LENGTH = timedelta(hours=2)
 OURS = "loc1:"
+BY_HAND = r"^loc1:[0-9]+:[0-9]{5}:"  # the sync's own local windows name a group of ZIP codes there
 LOCK_DAY = text("SELECT pg_advisory_xact_lock(7302, hashtext(cast(:area AS text) || cast(:day AS text)))")
 LOCK_SLOTS = text(
     "SELECT id, booking_id, available, closed_reason, external_slot_id FROM time_slots"
@@ -94,10 +96,9 @@ def open_window(session: Session, window: Window, *, unit: int | None, now: date
         if row.external_slot_id == key:
             set_counter(session, key, window.capacity)
         return Opened.ALREADY
-    if row.closed_reason == "staff" and not (row.external_slot_id or OURS).startswith(OURS):
-        session.execute(
-            REOPEN_SLOT, {"id": row.id}
-        )  # the provider's own window keeps its end and its counter
+    if row.closed_reason == "staff" and row.external_slot_id and not re.match(BY_HAND, row.external_slot_id):
+        # a window that a sync brought keeps its end and its counter
+        session.execute(REOPEN_SLOT, {"id": row.id})
         return Opened.AGAIN
     set_counter(session, key, window.capacity)
     session.execute(OPEN_SLOT, {"id": row.id, "ends_at": ends_at, "key": key})

@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.outbox import JobType
+
 
 @dataclass(frozen=True)
 class Promise:
@@ -26,6 +28,14 @@ class Promise:
     locale: str
     version: int
     session_id: uuid.UUID | None
+    area_id: uuid.UUID
+    slot_id: uuid.UUID | None
+    is_moving: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether the visit was neither cancelled nor done."""
+        return self.status in {"pending", "confirmed"}
 
     @property
     def shown_status(self) -> str:
@@ -33,13 +43,17 @@ class Promise:
         return {"pending": "received", "cancelled": "cancelled"}.get(self.status, "confirmed")
 
 
+# A booking is moving until ServiceTitan knows the window of its present version.
 FIND = text(
     "SELECT b.id AS booking_id, b.reference, b.status, b.issue_type, b.door_count, b.preferred_time AS starts_at,"
-    " b.window_end AS ends_at, a.city, a.state, a.zip_code, a.timezone, b.locale, b.version, b.session_id"
+    " b.window_end AS ends_at, a.city, a.state, a.zip_code, a.timezone, b.locale, b.version, b.session_id,"
+    " b.service_area_id AS area_id, b.time_slot_id AS slot_id,"
+    " EXISTS (SELECT 1 FROM queue_jobs q WHERE q.dedupe_key = :move_job || ':' || b.id || ':' || b.version"
+    " AND q.status <> 'completed') AS is_moving"
     " FROM bookings b JOIN service_areas a ON a.id = b.service_area_id WHERE b.id = :id"
 )
 
 
 def get(session: Session, booking_id: uuid.UUID) -> Promise:
     """Return a booking by id; the id names its month, so one partition is read."""
-    return Promise(**session.execute(FIND, {"id": booking_id}).mappings().one())
+    return Promise(**session.execute(FIND, {"id": booking_id, "move_job": JobType.MOVE_JOB}).mappings().one())

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.booking.opening import OURS
+from app.booking.opening import BY_HAND
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class UpstreamWindow:
 class UpstreamZone:
     """What the provider said of ZIP codes that share crews. A window missing between the two instants has nothing open.
 
-    `asked_at` is the database's time before the question.
+    `asked_at` is the database's time before the question. With `is_total` the figures are all the room there is, booked or not.
     """
 
     zip_codes: tuple[str, ...]
@@ -40,6 +40,7 @@ class UpstreamZone:
     starts_at: datetime
     ends_at: datetime
     windows: tuple[UpstreamWindow, ...]
+    is_total: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,14 @@ class AreaDay:
     day: date
 
 
+@dataclass(frozen=True)
+class OldCrew:
+    """A pool of crews whose windows are offered although nobody has heard of it for a while."""
+
+    key_prefix: str
+    fetched_at: datetime
+
+
 NOW = text("SELECT clock_timestamp()")
 DIFFERENT_DAYS = text(
     "WITH area AS (SELECT id, timezone FROM service_areas WHERE active AND zip_code = ANY(:zips)),"
@@ -58,7 +67,7 @@ DIFFERENT_DAYS = text(
     "  FROM area a CROSS JOIN jsonb_to_recordset(CAST(:windows AS jsonb))"
     "  AS w (key text, starts_at timestamptz, ends_at timestamptz, open integer)),"
     " missing AS (SELECT s.service_area_id AS area_id, s.slot_date AS day FROM time_slots s JOIN area ON area.id = s.service_area_id"
-    "  WHERE s.available AND starts_with(s.external_slot_id, :prefix) AND s.starts_at >= :starts_at AND s.starts_at < :ends_at"
+    "  WHERE s.available AND s.external_slot_id !~ :by_hand AND s.starts_at >= :starts_at AND s.starts_at < :ends_at"
     "  AND NOT EXISTS (SELECT 1 FROM want WHERE want.area_id = s.service_area_id AND want.key = s.external_slot_id))"
     " SELECT area_id, day FROM (SELECT want.area_id, want.day FROM want"
     "  LEFT JOIN time_slots s ON s.service_area_id = want.area_id AND s.slot_date = want.day AND s.slot_time = want.at"
@@ -82,7 +91,7 @@ LOCK_COUNTERS = text(
 )
 SET_COUNTERS = text(
     "UPDATE slot_capacity c SET capacity = coalesce(w.open, 0) + (SELECT count(*) FROM bookings b"
-    "  WHERE b.upstream_slot_key = k.key AND b.upstream_since < :asked_at), snapshot_at = :asked_at"
+    "  WHERE NOT :is_total AND b.upstream_slot_key = k.key AND b.upstream_since < :asked_at), snapshot_at = :asked_at"
     " FROM unnest(CAST(:keys AS text[])) AS k (key)"
     " LEFT JOIN jsonb_to_recordset(CAST(:windows AS jsonb)) AS w (key text, open integer) ON w.key = k.key"
     " WHERE c.external_slot_id = k.key AND (c.snapshot_at IS NULL OR c.snapshot_at < :asked_at)"
@@ -102,7 +111,7 @@ SET_SLOTS = text(
     "  available = excluded.available AND s.closed_reason IS DISTINCT FROM 'staff',"
     "  closed_reason = CASE WHEN s.closed_reason = 'staff' THEN 'staff' ELSE excluded.closed_reason END"
     "  WHERE s.booking_id IS NULL AND (s.snapshot_at IS NULL OR s.snapshot_at < excluded.snapshot_at)"
-    "  AND NOT (starts_with(coalesce(s.external_slot_id, ''), :ours) AND s.closed_reason IS DISTINCT FROM 'staff')"
+    "  AND NOT (coalesce(s.external_slot_id, '') ~ :by_hand AND s.closed_reason IS DISTINCT FROM 'staff')"
     "  AND ((s.external_slot_id, s.starts_at, s.ends_at) IS DISTINCT FROM (excluded.external_slot_id, excluded.starts_at, excluded.ends_at)"
     "   OR (s.closed_reason IS DISTINCT FROM 'staff' AND s.available <> excluded.available))"
     "  RETURNING 1)"
@@ -115,6 +124,26 @@ WITHDRAW = text(
     "  AND s.booking_id IS NULL AND s.closed_reason IS NULL AND (s.snapshot_at IS NULL OR s.snapshot_at < :asked_at) RETURNING 1)"
     " SELECT count(*) FROM gone"
 )
+DROP_FOREIGN = text(
+    "WITH gone AS (UPDATE time_slots SET available = false, closed_reason = 'withdrawn', snapshot_at = :asked_at, updated_at = now()"
+    "  WHERE service_area_id = :area AND slot_date = :day AND starts_at >= :starts_at AND starts_at < :ends_at"
+    "  AND external_slot_id !~ :by_hand AND NOT starts_with(external_slot_id, :prefix) AND booking_id IS NULL"
+    "  AND closed_reason IS NULL AND (snapshot_at IS NULL OR snapshot_at < :asked_at) RETURNING 1)"
+    " SELECT count(*) FROM gone"
+)  # their counters are another zone's, or of a source that is no longer asked: they stay as they are
+
+OLD_CREWS = text(
+    "SELECT substring(c.external_slot_id FROM '^[^:]+:[^:]+:[^:]+') AS key_prefix, max(c.snapshot_at) AS fetched_at"
+    " FROM slot_capacity c WHERE c.snapshot_at IS NOT NULL AND c.external_slot_id !~ :by_hand AND EXISTS (SELECT 1"
+    "  FROM time_slots s WHERE s.external_slot_id = c.external_slot_id AND s.available AND s.starts_at > clock_timestamp())"
+    " GROUP BY 1 HAVING max(c.snapshot_at) < clock_timestamp() - CAST(:age AS interval) ORDER BY 2, 1"
+)
+
+
+def old_crews(session: Session, age: timedelta) -> list[OldCrew]:
+    """Return the pools of crews whose newest snapshot is older than this, the oldest first."""
+    found = session.execute(OLD_CREWS, {"by_hand": BY_HAND, "age": age})
+    return [OldCrew(row.key_prefix, row.fetched_at) for row in found]
 
 
 def database_time(session: Session) -> datetime:
@@ -128,7 +157,7 @@ def different_days(session: Session, zone: UpstreamZone) -> list[AreaDay]:
     values = {
         "zips": list(zone.zip_codes),
         "windows": as_json(zone.windows),
-        "prefix": zone.key_prefix,
+        "by_hand": BY_HAND,
         "starts_at": zone.starts_at,
         "ends_at": zone.ends_at,
     }
@@ -151,7 +180,11 @@ def apply(session: Session, zone: UpstreamZone, due: AreaDay) -> int:
         "day": due.day,
         "asked_at": zone.asked_at,
         "windows": as_json(windows),
-        "ours": OURS,
+        "by_hand": BY_HAND,
+        "prefix": zone.key_prefix,
+        "starts_at": zone.starts_at,
+        "ends_at": zone.ends_at,
+        "is_total": zone.is_total,
         "keys": sorted(offered | missing),
         "missing": sorted(missing),
     }
@@ -161,7 +194,8 @@ def apply(session: Session, zone: UpstreamZone, due: AreaDay) -> int:
         session.execute(SET_COUNTERS, values)
     changed: int = session.execute(SET_SLOTS, values).scalar_one()
     withdrawn: int = session.execute(WITHDRAW, values).scalar_one() if missing else 0
-    return changed + withdrawn
+    foreign: int = session.execute(DROP_FOREIGN, values).scalar_one()
+    return changed + withdrawn + foreign
 
 
 def counters_are_current(

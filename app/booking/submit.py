@@ -93,12 +93,28 @@ def submit(session: Session, answers: Bookable, submission: Submission, terms: T
     }
     reference: str = session.execute(ADD_BOOKING, values).scalar_one()
     session.execute(ADD_TRACES, values)
-    if answers.sms_opt_in:
-        given = consent.OptIn(claim.booking_id, customer_id, answers.phone, terms.company)
-        consent.add_opt_in(session, given, submission.witness, terms.privacy_key)
+    agree(
+        session,
+        answers,
+        consent.OptIn(claim.booking_id, customer_id, answers.phone, answers.email, terms.company),
+        submission.witness,
+        terms.privacy_key,
+    )
     token = manage_links.add(session, claim.booking_id, terms.privacy_key)
     tell(session, answers, claim.booking_id, submission, terms)
     return Booked(claim.booking_id, reference, claim.window, token)
+
+
+def agree(
+    session: Session, answers: Bookable, given: consent.OptIn, witness: consent.Witness, key: str
+) -> None:
+    """Prove each ticked box; whoever wants news is put on the list for them."""
+    if answers.sms_opt_in:
+        consent.add_opt_in(session, given, witness, key)
+    if answers.email_opt_in:
+        consent.add_news_opt_in(session, given, witness, key)
+        name = outbox.dedupe_key(outbox.JobType.SUBSCRIBE, given.booking_id, 1)
+        outbox.add(session, outbox.NewJob(outbox.JobType.SUBSCRIBE, given.booking_id, name, {}))
 
 
 def tell(
