@@ -78,7 +78,7 @@ def serve(name: str) -> Response:
             found = build("theme.css", int(hue))
         else:
             found = build(f"{stem}.{kind}")
-    except (FileNotFoundError, KeyError, ValueError):
+    except (OSError, KeyError, ValueError):  # also a name too long for a file, or a folder's
         abort(404)
     return answer(found, YEAR if digest == found.digest else "no-store")
 

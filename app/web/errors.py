@@ -1,8 +1,5 @@
 """Error pages that need no database: what happened, what to do next, and the phone number."""
 
-import traceback
-from pathlib import Path
-
 import structlog
 from flask import Flask, Response
 from sqlalchemy.exc import OperationalError
@@ -50,8 +47,5 @@ def unavailable(error: Exception) -> Response:
 def bug(error: Exception) -> Response:
     """Log where a fault of ours is, never its message, which may hold what somebody typed; and apologise."""
     db.session.rollback()
-    places = [
-        f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
-    ]
-    log.error("bug", error=type(error).__name__, sqlstate=sqlstate(error), places=places[-12:])
+    log.error("bug", exc_info=error, sqlstate=sqlstate(error))
     return render_page("errors/500.html", 500)

@@ -36,6 +36,12 @@ def window(starts_at: datetime, ends_at: datetime, zone: str) -> str:
     return f"{clock_time(starts_at, zone)} – {clock_time(ends_at, zone)}"
 
 
+def moment_label(starts_at: datetime, ends_at: datetime, zone: str) -> str:
+    """Return day and window in one line that may break only between the two."""
+    hours = window(starts_at, ends_at, zone).replace(" ", "\u00a0")
+    return f"{long_day(starts_at, zone)}, {hours}"
+
+
 def zone_words(at: datetime, zone: str) -> str:
     """Return «Phoenix time (MST)»: the area's zone in words, at that moment."""
     local = at.astimezone(ZoneInfo(zone))

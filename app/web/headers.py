@@ -4,7 +4,7 @@ import re
 import secrets
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, abort, g, request
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 CONTENT_POLICY = (
@@ -26,6 +26,8 @@ def name_request() -> None:
     g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    if "\x00" in request.path:  # no name of ours has one, and PostgreSQL takes none
+        abort(404)
 
 
 def allow_frames(origins: tuple[str, ...]) -> None:

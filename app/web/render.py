@@ -17,6 +17,11 @@ def wants_fragment() -> bool:
     )
 
 
+def layout() -> str:
+    """Return the layout this answer needs: a whole page, or for htmx the step alone."""
+    return "layouts/fragment.html" if wants_fragment() else "layouts/wizard.html"
+
+
 def company(phone: str | None = None) -> dict[str, str]:
     """Return the company as pages show it, with a partner's own phone number where it has one."""
     number = phone or settings().company_phone

@@ -4,8 +4,9 @@ import structlog
 from flask import Blueprint, Flask, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.booking import consent
 from app.web import settings
-from app.web.locale import choose
+from app.web.locale import LOCALES, choose
 from app.web.render import render_page
 
 site = Blueprint("site", __name__)
@@ -29,7 +30,13 @@ def home() -> AnyResponse:
 def legal() -> Response:
     """Show a legal text."""
     choose(request.args.get("lang"))
-    return render_page(f"legal{request.path.replace('-', '_')}.html")
+    return render_page(f"legal{request.path.replace('-', '_')}.html", agreed=wordings())
+
+
+def wordings() -> list[tuple[str, str]]:
+    """Return what stands beside the box for texts, by language, exactly as it stands there."""
+    company = settings().company_name
+    return [(lang, consent.sms_text(company, lang)) for lang in LOCALES]
 
 
 @site.get("/robots.txt")

@@ -75,7 +75,7 @@ def run(work: Callable[[Session], T]) -> T:
                 raise Unavailable(code) from error
             if not can_retry(code):
                 raise
-            log.warning("transaction_retry", sqlstate=code, attempt=attempt)
+            log.warning("transaction_retry", sqlstate=code, sqlstate_class=str(code)[:2], attempt=attempt)
             if attempt == TRIES:
                 raise Unavailable(code) from error
             time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 - jitter, not a secret

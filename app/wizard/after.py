@@ -4,6 +4,7 @@ from flask import Blueprint, Response, abort
 
 from app.booking import promise as promises
 from app.booking.promise import Promise
+from app.web import request_log
 from app.web.promise_view import booking_context, calendar_answer
 from app.web.render import wants_fragment
 from app.wizard import flow
@@ -72,6 +73,7 @@ def show_done(
 
 def show_done_again(page: Page) -> Response:
     """Answer a POST to a visit that is booked already with its booking as it stands now."""
+    request_log.note(booking="replayed")
     if not wants_fragment():
         return Response(status=303, headers={"Location": page.url("done")})
     return render_done(page, Showing(is_view=False), None)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import timedelta
 
+import structlog
 from flask import Response, abort, request
 from flask_babel import gettext
 
@@ -11,7 +12,7 @@ from app.analytics.events import EventType
 from app.booking.answers import Bookable
 from app.booking.consent import Witness
 from app.booking.submit import Submission, Terms, submit
-from app.web import settings
+from app.web import request_log, settings
 from app.web.render import wants_fragment
 from app.wizard import after
 from app.wizard import visit as visits
@@ -37,6 +38,8 @@ def book(page: Page, step: Step, posted: Posted, seal: Seal) -> Response:
     page.note(EventType.BOOKING_SUBMITTED, step.name)
     response = after.show_done(page, completed=step.name, submitted=booked.reference)
     page.flush_beside()
+    request_log.note(booking="accepted")
+    structlog.contextvars.bind_contextvars(booking_id=str(booked.booking_id))
     return response
 
 

@@ -87,9 +87,12 @@ def touches(args: dict[str, str], now: datetime) -> tuple[Touch, Touch]:
 
 
 def foreign_referrer() -> str | None:
-    """Return the referrer when another site led here."""
+    """Return the referrer when another site led here; one that is no address counts as none."""
     referrer = request.referrer
-    return referrer if referrer and urlsplit(referrer).netloc != request.host else None
+    try:
+        return referrer if referrer and urlsplit(referrer).netloc != request.host else None
+    except ValueError:
+        return None
 
 
 def prefilled(args: dict[str, str]) -> Answers:

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 import structlog
 from flask import Response, abort, render_template, request
-from prometheus_client import Counter
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -16,9 +15,9 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.analytics import events
 from app.analytics.events import Event, EventType
-from app.web import locale, settings, transaction
+from app.web import locale, request_log, settings, transaction
 from app.web.headers import allow_frames
-from app.web.render import company, render_page, wants_fragment
+from app.web.render import company, layout, render_page, wants_fragment
 from app.wizard import embed, flow, tokens, visitor
 from app.wizard import visit as visits
 from app.wizard.embed import Partner
@@ -30,7 +29,6 @@ from app.wizard.tokens import Handle
 from app.wizard.visit import Visit
 
 EVENTS_REST_SECONDS = 30.0
-DROPPED = Counter("a1_analytics_events_dropped_total", "Events left out because writing them failed")
 
 log = structlog.get_logger()
 
@@ -94,11 +92,14 @@ class Page:
 
     def flush(self) -> None:
         """Write the events: the last statement before the commit."""
+        if not self.pending:
+            return
         if time.monotonic() < EventsRest.until:
-            DROPPED.inc(len(self.pending))
+            log.info("events_dropped", count=len(self.pending), reason="rest")
             return
         try:
             events.record(self.session, *self.pending)
+            request_log.note(events=len(self.pending))
         except DBAPIError as error:
             if is_lost_connection(error):
                 raise
@@ -111,11 +112,11 @@ class Page:
             with self.session.begin_nested():
                 self.session.execute(text("SET LOCAL lock_timeout = '200ms'"))
                 events.record(self.session, *pending)
+                request_log.note(events=len(pending))
             self.session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
         except DBAPIError as error:
             if is_lost_connection(error):
                 raise
-            DROPPED.inc(len(pending))
             log.warning("events_dropped", count=len(pending), sqlstate=transaction.sqlstate(error))
 
 
@@ -177,11 +178,6 @@ def expired(partner: Partner, visit: Visit | None) -> Response:
         step="expired",
         fresh_url=f"{path}?{urlencode(query)}",
     )
-
-
-def layout() -> str:
-    """Return the layout this answer needs: a whole page, or for htmx the step alone."""
-    return "layouts/fragment.html" if wants_fragment() else "layouts/wizard.html"
 
 
 def frame_of(partner: Partner, visit: Visit | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from flask_babel import gettext
 
 from app.booking.answers import Answers, moment
 from app.booking.issues import BY_CODE
-from app.wizard.steps.slot import moment_label
+from app.web.formats import moment_label
 
 
 def summary(answers: Answers) -> list[dict[str, str]]:

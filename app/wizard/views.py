@@ -13,7 +13,7 @@ from app.analytics.events import EventType
 from app.booking.errors import NotBookable, SlotTaken
 from app.extensions import db
 from app.maintenance import partitions
-from app.web import settings, transaction
+from app.web import request_log, settings, transaction
 from app.web.render import wants_fragment
 from app.wizard import after, flow, leads, tokens, visitor
 from app.wizard import visit as visits
@@ -39,9 +39,13 @@ def answer(token: str, step_name: str) -> Response:
     """Take a step's answer and show what comes next, in one round trip."""
     step = flow.BY_NAME.get(step_name) or abort(404)
     take = partial(take_answer, step=step)
+    if step.name == "review":
+        request_log.note(booking="invalid")
     try:
         return run_visit(token, take, lock=step.locks)
     except SlotTaken:
+        if step.name == "review":
+            request_log.note(booking="taken")
         return run_visit(token, lose_slot, lock=True)
     except DBAPIError as error:
         if not is_missing_month(error):
@@ -153,6 +157,7 @@ def lose_slot(page: Page) -> Response:
         visits.keep(page.session, page.visit, page.visit.answers.without_slot(), step.name) or page.visit
     )
     page.note(EventType.SLOT_LOST, step.name)
+    log.info("slot_conflict")
     gone = gettext("That window was just taken. Here are the next open ones; your other answers are kept.")
     return show(
         page, step, Showing(status=409, notice=gone, values={"slot_id": ""}, is_view=False, changing=True)

@@ -8,7 +8,7 @@ from sandbox.stack import Stack, running_stack
 from tests.faults.live import Live
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running product of our own; its leases give a call two seconds, which a busy machine needs."""
     with running_stack(tmp_path_factory.mktemp("faults"), JOB_LEASE_SECONDS="24") as running:

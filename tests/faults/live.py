@@ -44,7 +44,7 @@ class Live:
         with self.engine.connect() as connection:
             return connection.execute(text(sql), values).scalar_one_or_none()
 
-    def book(self, *, sms: bool = True) -> uuid.UUID:
+    def book(self, *, sms: bool = True, contact: Mapping[str, str] | None = None) -> uuid.UUID:
         """Walk through the wizard and return the booking's id."""
         with self.engine.begin() as connection:
             connection.execute(
@@ -60,7 +60,7 @@ class Live:
             ("ownership", {"homeowner_status": "owner"}),
             ("slot", {}),
             ("contact", {"first_name": "Ana", "last_name": "Ruiz", "email": email, "phone": "602-555-0123",
-                         "address_line1": "12 Oak Street", "sms_opt_in": "1" if sms else ""}),
+                         "address_line1": "12 Oak Street", "sms_opt_in": "1" if sms else "", **(contact or {})}),
             ("review", {}),
         ]  # fmt: skip
         for step, answer in steps:

@@ -47,6 +47,9 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         ("TWILIO_FROM", ""),
         ("ST_APP_KEY", ""),
         ("JOB_LEASE_SECONDS", "0"),
+        ("SLOT_CREWS", "0"),
+        ("ST_BOOKING_MODE", "wish"),
+        ("ST_CAPACITY_UNIT", "days"),
     ],
 )
 def test_production_refuses_what_is_unsafe_or_broken(name: str, value: str) -> None:

@@ -4,14 +4,14 @@ import re
 from dataclasses import replace
 from typing import Any
 
-import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import gettext, lazy_gettext
 from wtforms import Form, StringField, TextAreaField
 from wtforms.validators import StopValidation, ValidationError
 
 from app.booking.answers import CONTACT_FIELDS, OPTIONAL_TEXT, Answers, is_po_box
-from app.booking.consent import sms_text
+from app.booking.consent import news_text, sms_text
+from app.notifications.recipients import home_number
 from app.web.locale import current
 from app.wizard.steps.base import Desk, Posted, Saved, Step, at_most, one_line, text_only, trimmed
 
@@ -47,13 +47,10 @@ def phone_number(form: Form, entry: Any) -> None:  # noqa: ARG001 - WTForms' sig
     """Normalise a US number in any punctuation to E.164."""
     if not entry.data:
         return
-    try:
-        parsed = phonenumbers.parse(entry.data, "US")
-    except phonenumbers.NumberParseException:
-        raise StopValidation(NEEDED["phone"]) from None
-    if parsed.country_code != 1 or parsed.extension or not phonenumbers.is_valid_number(parsed):
+    number = home_number(entry.data)
+    if number is None:
         raise StopValidation(NEEDED["phone"])
-    entry.data = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    entry.data = number
 
 
 def street(form: Form, entry: Any) -> None:  # noqa: ARG001 - WTForms' signature
@@ -73,6 +70,7 @@ class ContactForm(Form):
     address_line2 = StringField(filters=[one_line], validators=[text_only, at_most(255)])
     access_notes = TextAreaField(filters=[one_line], validators=[text_only, at_most(300)])
     sms_opt_in = StringField()
+    email_opt_in = StringField()
 
 
 class ContactStep(Step):
@@ -99,22 +97,36 @@ class ContactStep(Step):
         for name in CONTACT_FIELDS:
             is_cleared = name in posted.clear and name in OPTIONAL_TEXT
             merged[name] = posted[name] or (None if is_cleared else getattr(desk.visit.answers, name))
-        return Saved(replace(desk.visit.answers, **merged, sms_opt_in=posted["sms_opt_in"] == "1"))
+        ticked = {
+            "sms_opt_in": posted["sms_opt_in"] == "1",
+            "email_opt_in": has_news(desk) and posted["email_opt_in"] == "1",
+        }
+        return Saved(replace(desk.visit.answers, **merged, **ticked))
 
     def values(self, desk: Desk) -> dict[str, str]:
-        """Show only the state of the box."""
-        return {"sms_opt_in": "1" if desk.visit.answers.sms_opt_in else ""}
+        """Show only the state of the boxes."""
+        answers = desk.visit.answers
+        return {
+            "sms_opt_in": "1" if answers.sms_opt_in else "",
+            "email_opt_in": "1" if answers.email_opt_in else "",
+        }
 
     def context(self, desk: Desk, *, reveal: bool) -> dict[str, Any]:  # noqa: ARG002
-        """Tell what we have, masked, and the words beside the box."""
-        answers = desk.visit.answers
+        """Tell what we have, masked, and the words beside the boxes."""
+        answers, company = desk.visit.answers, desk.settings.company_name
         return {
             "kept": {
                 name: mask(name, getattr(answers, name)) for name in CONTACT_FIELDS if getattr(answers, name)
             },
             "city_state": f"{answers.city}, {answers.state} {answers.zip_code}",
-            "consent_text": sms_text(desk.settings.company_name, current()),
+            "consent_text": sms_text(company, current()),
+            "news_text": news_text(company, current()) if has_news(desk) else None,
         }
+
+
+def has_news(desk: Desk) -> bool:
+    """Say whether there is a list for news; without one nobody is asked."""
+    return bool(desk.settings.klaviyo_list_id)
 
 
 def mask(name: str, value: str) -> str:

@@ -8,10 +8,9 @@ from wtforms import Form, StringField
 
 from app.booking.answers import Answers, Bookable, moment
 from app.booking.issues import BY_CODE
-from app.web.formats import money
+from app.web.formats import moment_label, money
 from app.wizard.steps.base import Desk, Posted, Saved, Step
 from app.wizard.steps.contact import likely_domain, mask, phone_words
-from app.wizard.steps.slot import moment_label
 
 AGES = {
     "2": "Under 5 years",
