@@ -1,7 +1,15 @@
-.PHONY: run test
+.PHONY: run test chaos bench
 
 run:
 	@./run
 
 test:
 	@./test
+
+# Everything breaks, at full size: figures as a Markdown table, in at most forty minutes.
+chaos:
+	@root="$$(pwd -P)"; . ./sandbox/setup.sh; timeout 2400 "$$A1_PYTHON" -m tests.chaos
+
+# How many jobs a second one worker delivers.
+bench:
+	@root="$$(pwd -P)"; . ./sandbox/setup.sh; "$$A1_PYTHON" -m bench.worker

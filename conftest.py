@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-SHARE_A_PRODUCT = ("e2e/", "tests/faults/")
+SHARE_A_PRODUCT = ("e2e/", "tests/faults/", "tests/chaos/test_product.py")
 
 
 class ByProduct(LoadScopeScheduling):

@@ -14,7 +14,7 @@ import time
 
 from app import log
 from app.config import SettingsError, load_settings
-from app.jobs import dispatcher, entry, queue_worker
+from app.jobs import dispatcher, entry, killpoint, queue_worker
 from app.jobs.doorbell import Doorbell
 from app.jobs.process import open_process
 from app.log import log as logger
@@ -56,7 +56,9 @@ def run_dispatcher() -> int:
 
 def run_worker(queue: str) -> int:
     """Work on one queue until a signal comes or Redis is lost."""
-    process = open_process(load_settings(os.environ))
+    settings = load_settings(os.environ)
+    killpoint.arm(os.environ, is_production=settings.is_production)
+    process = killpoint.watch(open_process(settings))
     entry.use(process)
     logger.info("worker_started", queue=queue)
     return queue_worker.work(process.settings.redis_url, queue)

@@ -9,7 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import cli, log, manage, staff, webhooks, wizard
 from app.config import Settings, load_settings
 from app.extensions import babel, compress, db, htmx, login, migrate
-from app.web import assets, errors, formats, headers, health, locale, site
+from app.web import assets, errors, formats, headers, health, locale, request_log, site
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
@@ -28,7 +28,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     babel.init_app(app, locale_selector=locale.current, default_translation_directories="translations")
     login.init_app(app, add_context_processor=False)
     compress.init_app(app)
-    for part in (assets, formats, headers, errors, health, site, wizard, manage, staff, webhooks, cli):
+    for part in (assets, formats, request_log, headers, errors, health, site, wizard, manage, staff, webhooks, cli):
         part.init_app(app)
     return app
 

@@ -69,6 +69,8 @@ class Settings:
     job_lease_seconds: int = 180
     slot_provider: str = "servicetitan_adcap"
     slot_days: int = 21
+    slot_hours: str = "mon-sat 08:00-10:00 10:00-12:00 12:00-14:00 14:00-16:00"
+    slot_crews: int = 2
     st_auth_url: str = "https://auth.servicetitan.io/connect/token"
     st_api_base: str = "https://api.servicetitan.io"
     st_tenant_id: str = ""
@@ -76,6 +78,12 @@ class Settings:
     st_client_secret: str = ""
     st_app_key: str = ""
     st_application_guid: str = ""
+    st_webhook_hmac_key: str = ""
+    st_webhook_header: str = "x-servicetitan-signature"
+    st_booking_mode: str = "job"
+    st_booking_provider_id: int | None = None
+    st_mapping_file: str = ""
+    st_capacity_unit: str = "hours"
     st_business_unit_id: int | None = None
     st_job_type_id: int | None = None
     st_job_types: dict[str, int] = field(default_factory=dict)
@@ -84,11 +92,17 @@ class Settings:
     klaviyo_api_base: str = "https://a.klaviyo.com"
     klaviyo_private_key: str = ""
     klaviyo_revision: str = "2026-07-15"
+    klaviyo_webhook_secret: str = ""
+    klaviyo_list_id: str = ""
     twilio_api_base: str = "https://api.twilio.com"
     twilio_account_sid: str = ""
     twilio_auth_token: str = ""
     twilio_messaging_service_sid: str = ""
     twilio_from: str = ""
+    sms_per_phone_day: int = 10
+    sms_per_prefix_hour: int = 20
+    sms_per_address_hour: int = 10
+    sms_per_hour: int = 500
 
     @property
     def is_production(self) -> bool:
@@ -96,6 +110,7 @@ class Settings:
         return self.app_env == "production"
 
 
+SMS_CEILINGS = ("sms_per_phone_day", "sms_per_prefix_hour", "sms_per_address_hour", "sms_per_hour")
 PROVIDER_SETTINGS = (
     "st_tenant_id", "st_client_id", "st_client_secret", "st_app_key", "st_application_guid", "st_business_unit_id",
     "st_job_type_id", "st_campaign_id", "st_cancel_reason_id", "klaviyo_private_key", "twilio_account_sid", "twilio_auth_token",
@@ -139,13 +154,37 @@ def unusable(settings: Settings) -> list[str]:
         faults.append("REPORT_TIMEZONE is not a known time zone")
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}", settings.company_phone):
         faults.append("COMPANY_PHONE must look like +16025550142")
+    faults += unusable_servicetitan(settings)
     if not 0 <= settings.brand_hue <= 359:
         faults.append("BRAND_HUE must be 0 to 359")
     faults += [
         f"{name.upper()} must be above zero"
-        for name in ("hold_seconds", "job_lease_seconds", "slot_days", "db_pool_size")
+        for name in (
+            "hold_seconds",
+            "job_lease_seconds",
+            "slot_days",
+            "slot_crews",
+            "db_pool_size",
+            *SMS_CEILINGS,
+        )
         if getattr(settings, name) <= 0
     ]
+    return faults
+
+
+def unusable_servicetitan(settings: Settings) -> list[str]:
+    """List what of ServiceTitan's settings does not fit together."""
+    faults = []
+    if settings.st_booking_mode not in {"job", "request"}:
+        faults.append("ST_BOOKING_MODE must be job or request")
+    if settings.st_booking_mode == "request" and settings.st_booking_provider_id is None:
+        faults.append("ST_BOOKING_PROVIDER_ID is missing: ST_BOOKING_MODE is request")
+    if settings.st_webhook_hmac_key and not 32 <= len(settings.st_webhook_hmac_key) <= 64:
+        faults.append("ST_WEBHOOK_HMAC_KEY must have 32 to 64 characters")
+    if not re.fullmatch(r"[A-Za-z0-9-]+", settings.st_webhook_header):
+        faults.append("ST_WEBHOOK_HEADER must be the name of a header")
+    if settings.st_capacity_unit not in {"hours", "jobs"}:
+        faults.append("ST_CAPACITY_UNIT must be hours or jobs")
     return faults
 
 

@@ -18,9 +18,16 @@ class JobType(StrEnum):
     """Every kind of outside work there is."""
 
     CREATE_JOB = "servicetitan.create_job"
+    MOVE_JOB = "servicetitan.move_job"
     CANCEL_JOB = "servicetitan.cancel_job"
+    ATTRIBUTE_JOB = "servicetitan.attribute_job"
+    ADD_NOTE = "servicetitan.add_note"
+    CONFIRM_VISIT = "servicetitan.confirm_visit"
+    POLL_FEEDS = "servicetitan.poll_feeds"
+    COMPARE_JOBS = "servicetitan.compare_jobs"
     SEND_EMAIL = "klaviyo.send_event"
     SEND_SMS = "twilio.send_sms"
+    SUBSCRIBE = "klaviyo.subscribe"
     SYNC_SLOTS = "slots.sync"
 
 
@@ -42,14 +49,25 @@ class Rules:
 RULES: Mapping[JobType, Rules] = MappingProxyType(
     {
         JobType.CREATE_JOB: Rules("critical", "servicetitan", 10, 20, timedelta(hours=24)),
+        JobType.MOVE_JOB: Rules("critical", "servicetitan", 10, 20, timedelta(hours=24)),
         JobType.CANCEL_JOB: Rules("critical", "servicetitan", 10, 20, timedelta(hours=24)),
+        JobType.ATTRIBUTE_JOB: Rules("sync", "servicetitan", 2, 20, timedelta(hours=24)),
+        JobType.ADD_NOTE: Rules("critical", "servicetitan", 5, 20, timedelta(hours=24)),
+        JobType.CONFIRM_VISIT: Rules("critical", "servicetitan", 5, 8, timedelta(hours=24)),
+        JobType.POLL_FEEDS: Rules("sync", "servicetitan", 1, 3, timedelta(minutes=10), time_factor=5),
+        JobType.COMPARE_JOBS: Rules("sync", "servicetitan", 0, 5, timedelta(hours=6), time_factor=5),
         JobType.SEND_EMAIL: Rules("notify", "klaviyo", 5, 20, timedelta(hours=24)),
         JobType.SEND_SMS: Rules("notify", "twilio", 5, 8, timedelta(hours=4)),
+        JobType.SUBSCRIBE: Rules("notify", "klaviyo", 1, 20, timedelta(hours=24)),
         JobType.SYNC_SLOTS: Rules("sync", "servicetitan", 0, 3, timedelta(minutes=10), time_factor=5),
     }
 )
 QUEUES = tuple(dict.fromkeys(rules.queue for rules in RULES.values()))
-ORDERED = (JobType.CREATE_JOB, JobType.CANCEL_JOB)  # of one booking, these run one after the other, by `seq`
+ORDERED = (
+    JobType.CREATE_JOB,
+    JobType.MOVE_JOB,
+    JobType.CANCEL_JOB,
+)  # of one booking, these run one after the other, by `seq`
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sandbox import browser, test_servers
 
-_CODE = ("app", "sandbox", "tests", "e2e", "migrations", "worker.py", "wsgi.py")
+_CODE = ("app", "sandbox", "tests", "e2e", "bench", "migrations", "worker.py", "wsgi.py")
 _CHECKS = (
     ("mypy", "-m", "mypy"),
     ("ruff", "-m", "ruff", "check", *_CODE),

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -54,9 +56,12 @@ class Stack:
         self._careful = careful
         self._say = say
         self._children = children
+        self._figures = local / "metrics"
 
     def start(self) -> None:
         """Start everything in order and write `env`."""
+        shutil.rmtree(self._figures, ignore_errors=True)
+        self._figures.mkdir(parents=True)
         self._start_servers()
         self._prepare()
         envfile.write(self.local / "env", self.env)
@@ -113,10 +118,12 @@ class Stack:
             self.env["SIMULATOR_URL"] = ""
             return []
         port = str(_port_of(self.env["SIMULATOR_URL"]))
-        ready = f"{self.env['SIMULATOR_URL']}/__sim__/ledger"
-        return [
-            self._python("simulator", "-m", "sandbox.providers", "--port", port, ready=lambda: answers(ready))
-        ]
+        ready = f"{self.env['SIMULATOR_URL']}/__sim__/clock"
+        program = self._python(
+            "simulator", "-m", "sandbox.providers", "--port", port, ready=lambda: answers(ready)
+        )
+        kept = {"SIM_STATE": str(self.local / "simulator")}  # bookings of the last run still have their jobs
+        return [replace(program, env={**program.env, **kept})]
 
     def _prepare(self) -> None:
         """Bring the database up to date and fill it, in a process of its own: the supervisor stays small."""
@@ -175,7 +182,11 @@ class Stack:
         )
 
     def _environment(self) -> dict[str, str]:
-        return settings.without_settings(os.environ) | self.env | {"PYTHONUNBUFFERED": "1"}
+        return (
+            settings.without_settings(os.environ)
+            | self.env
+            | {"PYTHONUNBUFFERED": "1", "PROMETHEUS_MULTIPROC_DIR": str(self._figures)}
+        )
 
 
 def wait_for_last_run(local: Path) -> Lock:

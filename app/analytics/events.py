@@ -8,9 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.analytics.attribution import Touch
+from app.log import log
 
 
 class EventType(StrEnum):
@@ -94,3 +96,16 @@ def record(session: Session, *events: Event) -> None:
     """Write events in one statement. Call it last before the commit: its failure must not cost anything else."""
     if events:
         session.execute(INSERT, {"rows": json.dumps([event.row() for event in events])})
+
+
+def record_beside(session: Session, *events: Event) -> None:
+    """Write events in a savepoint of their own: what they tell of stands whatever becomes of them."""
+    try:
+        with session.begin_nested():
+            session.execute(text("SET LOCAL lock_timeout = '200ms'"))
+            record(session, *events)
+        session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        log.warning("events_dropped", count=len(events), sqlstate=getattr(error.orig, "sqlstate", None))

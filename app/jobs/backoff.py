@@ -9,6 +9,8 @@ from app.providers.ports import Outcome, ProviderError
 
 LONGEST = 3600.0
 FIRST = 5.0
+LONGEST_FREE = 3  # steps: what others hold up is looked at again within six minutes
+CONFLICT = 409
 FREE = {Outcome.THROTTLED, Outcome.CONFIG}  # the provider did nothing and it is not this job's fault
 
 
@@ -27,13 +29,16 @@ def delay(tries: int) -> float:
 
 
 def decide(job: Job, error: ProviderError) -> Later | Abandoned:
-    """Choose by the outcome's class. `job.attempts` counts the attempts before this one."""
-    if error.outcome is Outcome.PERMANENT:
+    """Choose by the outcome's class. `job.attempts` counts the attempts before this one.
+
+    A conflict may be our own earlier call: the next try looks for it, or repeats the same key.
+    """
+    if error.outcome is Outcome.PERMANENT and error.status != CONFLICT:
         return Abandoned(JobOutcome.PERMANENT, error.reason, error.code)
     free = error.outcome in FREE
     if not free and job.attempts + 1 >= job.max_attempts:
         return Abandoned(JobOutcome.EXHAUSTED, error.reason, error.code)
-    wait = delay(job.defer_count if free else job.attempts)
+    wait = delay(min(job.defer_count, LONGEST_FREE) if free else job.attempts)
     if error.retry_after is not None:
-        wait = max(wait, min(error.retry_after, LONGEST)) if not free else min(error.retry_after, LONGEST)
+        wait = max(wait, min(error.retry_after, LONGEST))
     return Later(wait, uses_attempt=not free, reason=str(error))

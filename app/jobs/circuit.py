@@ -1,40 +1,84 @@
-"""One switch per provider, shared by all workers: who does not answer is left alone for a while, and only then asked once."""
+"""One switch per provider, shared by all workers: who does not answer is left alone for a while, and only then asked once.
+
+A provider that answers costs next to nothing: its row is written when something changes, and otherwise every few seconds.
+A `closed` switch with a `next_probe_at` ahead is a provider that answers but asked for a pause.
+"""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.jobs.backoff import CONFLICT
 from app.log import log
-from app.providers.ports import Outcome
+from app.providers.ports import Outcome, ProviderError
 
 OPENS_AFTER = 5  # failures in a row
+MEMORY = 20  # calls looked back upon
+TOO_MANY = MEMORY // 2  # failures among them
 FIRST_PAUSE = 30
 LONGEST_PAUSE = 300
+LEAST_REST, LONGEST_REST = 1.0, 30.0  # seconds that a provider which asks for a pause gets
+FRESH = 10  # seconds for which «it answered» needs no new note
+FAILURES = {Outcome.TRANSIENT, Outcome.UNCERTAIN, Outcome.CONFIG}
 
+# A success closes the switch only from `half_open`: an answer to a call of before it opened is not the probe.
 NOTE_SUCCESS = text(
-    "UPDATE provider_health SET state = 'closed', failures = 0, opened_at = NULL, next_probe_at = NULL"
-    " WHERE provider = :provider AND (failures > 0 OR state <> 'closed')"
+    "WITH before AS (SELECT state FROM provider_health WHERE provider = :provider),"
+    " noted AS (UPDATE provider_health SET failures = CASE state WHEN 'open' THEN failures ELSE 0 END,"
+    " recent = CASE state WHEN 'half_open' THEN 0 ELSE (recent << 1) & 1048575 END,"
+    " calls = CASE state WHEN 'half_open' THEN 1 ELSE least(calls + 1, 20) END,"
+    " opened_at = CASE state WHEN 'half_open' THEN NULL ELSE opened_at END,"
+    " next_probe_at = CASE state WHEN 'half_open' THEN NULL ELSE next_probe_at END,"
+    " state = CASE state WHEN 'half_open' THEN 'closed' ELSE state END, last_ok_at = clock_timestamp()"
+    " WHERE provider = :provider AND (state <> 'closed' OR failures > 0 OR recent <> 0 OR calls < 20"
+    " OR last_ok_at IS NULL OR last_ok_at < clock_timestamp() - make_interval(secs => :fresh)) RETURNING 1),"
+    " first AS (INSERT INTO provider_health (provider, calls, last_ok_at) SELECT :provider, 1, clock_timestamp()"
+    " WHERE NOT EXISTS (SELECT 1 FROM before) ON CONFLICT (provider) DO NOTHING)"
+    " SELECT state = 'half_open' FROM before"
 )
+# A failure of a call that began before the switch opened says nothing new: it neither counts nor makes the pause longer.
 NOTE_FAILURE = text(
-    "INSERT INTO provider_health AS h (provider, failures) VALUES (:provider, :weight)"
-    " ON CONFLICT (provider) DO UPDATE SET failures = greatest(h.failures + 1, :weight) RETURNING failures, state"
+    "INSERT INTO provider_health AS h (provider, failures, recent, calls, last_failure_at, last_outcome, last_reason)"
+    " VALUES (:provider, 1, 1, 1, clock_timestamp(), :outcome, :reason)"
+    " ON CONFLICT (provider) DO UPDATE SET failures = h.failures + CASE h.state WHEN 'open' THEN 0 ELSE 1 END,"
+    " recent = ((h.recent << 1) & 1048575) | 1, calls = least(h.calls + 1, 20), last_failure_at = clock_timestamp(),"
+    " last_outcome = excluded.last_outcome, last_reason = excluded.last_reason"
+    " RETURNING state, failures, recent, calls"
 )
 OPEN = text(
-    "UPDATE provider_health SET state = 'open', opened_at = coalesce(opened_at, clock_timestamp()),"
+    "UPDATE provider_health SET state = 'open', failures = :failures, opened_at = coalesce(opened_at, clock_timestamp()),"
     " next_probe_at = clock_timestamp() + make_interval(secs => :pause * (0.8 + 0.4 * random())) WHERE provider = :provider"
 )
-PAUSE_LEFT = text(
-    "SELECT extract(epoch FROM next_probe_at - clock_timestamp())::double precision FROM provider_health"
-    " WHERE provider = :provider AND state = 'open' AND next_probe_at > clock_timestamp()"
+# A probe that was told to wait is an answer, but not yet a sign that the others would get through.
+REST = text(
+    "INSERT INTO provider_health AS h (provider, next_probe_at)"
+    " VALUES (:provider, clock_timestamp() + make_interval(secs => :rest))"
+    " ON CONFLICT (provider) DO UPDATE SET state = CASE h.state WHEN 'half_open' THEN 'open' ELSE h.state END,"
+    " next_probe_at = CASE h.state WHEN 'half_open' THEN excluded.next_probe_at"
+    " ELSE greatest(h.next_probe_at, excluded.next_probe_at) END"
 )
-GATES = text(
-    "SELECT provider, next_probe_at <= clock_timestamp() AS may_probe FROM provider_health WHERE state <> 'closed'"
+MAY_CALL = text(
+    "SELECT state, coalesce(next_probe_at <= clock_timestamp(), true) AS is_over FROM provider_health"
+    " WHERE provider = :provider AND (state <> 'closed' OR next_probe_at > clock_timestamp())"
 )
 PROBE = text(
     "UPDATE provider_health SET state = 'half_open', next_probe_at = clock_timestamp() + make_interval(secs => :seconds)"
-    " WHERE provider = :provider"
+    " WHERE provider = :provider AND state <> 'closed' AND coalesce(next_probe_at <= clock_timestamp(), true) RETURNING 1"
 )
+GATES = text(
+    "SELECT provider, coalesce(next_probe_at <= clock_timestamp(), true) AS may_probe FROM provider_health"
+    " WHERE state <> 'closed' OR next_probe_at > clock_timestamp()"
+)
+
+
+class Way(StrEnum):
+    """What stands between a job and its provider: nothing, a switch that one job may try, or a closed door."""
+
+    FREE = "free"
+    PROBE = "probe"
+    SHUT = "shut"
 
 
 @dataclass(frozen=True)
@@ -45,29 +89,72 @@ class Gates:
     probe: frozenset[str]
 
 
-def note(session: Session, provider: str, outcome: Outcome) -> None:
-    """Count how a call ended. Wrong credentials open the circuit at once: every other job would fail alike."""
-    if outcome in {Outcome.OK, Outcome.PERMANENT}:
-        session.execute(NOTE_SUCCESS, {"provider": provider})
-    elif outcome in {Outcome.TRANSIENT, Outcome.UNCERTAIN, Outcome.CONFIG}:
-        weight = OPENS_AFTER if outcome is Outcome.CONFIG else 1
-        row = session.execute(NOTE_FAILURE, {"provider": provider, "weight": weight}).one()
-        if row.failures >= OPENS_AFTER:
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(row.failures - OPENS_AFTER, 8))
-            session.execute(OPEN, {"provider": provider, "pause": pause})
-            log.error(
-                "circuit_opened",
-                provider=provider,
-                outcome=outcome.value,
-                failures=row.failures,
-                pause_s=pause,
-            )
+@dataclass(frozen=True)
+class Memory:
+    """What a provider's last calls came to."""
+
+    state: str
+    failures: int
+    recent: int
+    calls: int
+
+    def opens(self, outcome: Outcome) -> bool:
+        """Say whether the switch opens now: a failed probe, wrong credentials, five in a row, or half of the last twenty."""
+        if self.state == "open":
+            return False
+        is_bad = self.failures >= OPENS_AFTER or (
+            self.calls >= MEMORY and self.recent.bit_count() >= TOO_MANY
+        )
+        return is_bad or self.state == "half_open" or outcome is Outcome.CONFIG
 
 
-def pause_left(session: Session, provider: str) -> float | None:
-    """Return for how many seconds the provider is to be left alone, or None when it may be called."""
-    left: float | None = session.execute(PAUSE_LEFT, {"provider": provider}).scalar_one_or_none()
-    return left
+def note(session: Session, provider: str, error: ProviderError | None = None) -> None:
+    """Remember how a call ended; without an error it went well. A refusal is an answer too."""
+    if error is None or error.outcome is Outcome.PERMANENT or error.status == CONFLICT:
+        note_answer(session, provider)
+    elif error.outcome is Outcome.THROTTLED:
+        rest = min(max(error.retry_after or 0.0, LEAST_REST), LONGEST_REST)
+        session.execute(REST, {"provider": provider, "rest": rest})
+        log.info("provider_rests", provider=provider, seconds=rest)
+    elif error.outcome in FAILURES:
+        note_failure(session, provider, error)
+
+
+def note_answer(session: Session, provider: str) -> None:
+    """Remember that the provider answered."""
+    was_probe = session.execute(NOTE_SUCCESS, {"provider": provider, "fresh": FRESH}).scalar_one_or_none()
+    if was_probe:
+        log.info("circuit_closed", provider=provider)
+
+
+def note_failure(session: Session, provider: str, error: ProviderError) -> None:
+    """Remember a failure, and open the switch when there were too many."""
+    values = {"provider": provider, "outcome": error.outcome, "reason": error.reason[:200]}
+    memory = Memory(*session.execute(NOTE_FAILURE, values).one())
+    if not memory.opens(error.outcome):
+        return
+    failures = max(memory.failures, OPENS_AFTER)
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - OPENS_AFTER, 8))
+    session.execute(OPEN, {"provider": provider, "failures": failures, "pause": pause})
+    log.error(
+        "circuit_opened", provider=provider, outcome=error.outcome.value, failures=failures, pause_s=pause
+    )
+
+
+def way(session: Session, provider: str) -> Way:
+    """Say whether a job of this provider may call it now."""
+    row = session.execute(MAY_CALL, {"provider": provider}).one_or_none()
+    if row is None:
+        return Way.FREE
+    return Way.PROBE if row.state != "closed" and row.is_over else Way.SHUT
+
+
+def take_probe(session: Session, provider: str, seconds: float) -> bool:
+    """Be the one job that asks; no second one for so many seconds, should the first never report."""
+    taken = session.execute(PROBE, {"provider": provider, "seconds": seconds}).one_or_none() is not None
+    if taken:
+        log.info("circuit_probe", provider=provider)
+    return taken
 
 
 def gates(session: Session) -> Gates:
@@ -77,8 +164,3 @@ def gates(session: Session) -> Gates:
         shut=frozenset(row.provider for row in rows if not row.may_probe),
         probe=frozenset(row.provider for row in rows if row.may_probe),
     )
-
-
-def start_probe(session: Session, provider: str, seconds: float) -> None:
-    """Let one job through; no second one for so many seconds, should the first never report."""
-    session.execute(PROBE, {"provider": provider, "seconds": seconds})

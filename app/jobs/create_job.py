@@ -5,65 +5,48 @@ a later run that finds it set, and no job, looks twice with a pause between befo
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import text
-from sqlalchemy.engine import Row
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app import outbox
-from app.analytics.attribution import touch_from_json
-from app.analytics.events import Event, EventType, record
-from app.booking import status
-from app.booking.issues import BY_CODE, Urgency
+from app.booking import lost_window, upstream
+from app.jobs import job_order
 from app.jobs.process import Process
 from app.jobs.work import Abandoned, Declined, Desk, Handler, Job, LookAgainError, Verdict
-from app.log import log
 from app.models.booking import BookingStatus
 from app.models.queue_job import JobOutcome
+from app.notifications import ledger
+from app.notifications.ledger import Method, Withdrawal
+from app.notifications.recipients import phone_hash
 from app.outbox import JobType, NewJob
 from app.providers.ports import (
-    FieldAddress,
     FieldCustomer,
     JobOrder,
     JobRef,
     JobStatus,
     Outcome,
-    Priority,
     ProviderError,
 )
 
-ACTOR = "servicetitan"
-PRIORITIES = {
-    Urgency.EMERGENCY: Priority.URGENT,
-    Urgency.HIGH: Priority.HIGH,
-    Urgency.NORMAL: Priority.NORMAL,
-    Urgency.LOW: Priority.LOW,
-    Urgency.PLANNED: Priority.LOW,
-}
+T = TypeVar("T")
+
+CONFLICT = 409  # perhaps with our own earlier call
 LEFT_NOTHING = {Outcome.THROTTLED, Outcome.CONFIG, Outcome.PERMANENT}
 
-READ = text(
-    "SELECT b.id, b.customer_id, b.reference, b.status, b.issue_type, b.issue_note, b.door_count, b.door_age, b.homeowner_status,"
-    " b.owner_permission, b.preferred_time, b.window_end, b.address_line1, b.address_line2, b.access_notes,"
-    " b.contact_first_name, b.contact_last_name, b.contact_email, b.contact_phone, b.servicetitan_job_id,"
-    " a.city, a.state, a.zip_code, s.external_slot_id"
-    " FROM bookings b JOIN service_areas a ON a.id = b.service_area_id LEFT JOIN time_slots s ON s.booking_id = b.id"
-    " WHERE b.id = :id"
-)
+WINDOW_LOST, NOT_SERVED = "window_lost", "do_not_service"  # codes of our own for what only a person can solve
+NO_SERVICE = "ServiceTitan: the office does not serve this customer, no job was made"
+
 STORE = text(
-    "UPDATE bookings SET servicetitan_job_id = :job_id, upstream_slot_key = :slot_key,"
+    "UPDATE bookings SET servicetitan_job_id = :job_id, servicetitan_appointment_id = :appointment_id, upstream_status = :status,"
+    " upstream_seen_at = clock_timestamp(), upstream_slot_key = :slot_key,"
     " upstream_since = CASE WHEN :lives THEN clock_timestamp() END,"
     " needs_attention = :attention, updated_at = now()"
-    " WHERE id = :id RETURNING status, version, preferred_time, session_id, attribution"
-)
-FLAG = text("UPDATE bookings SET needs_attention = :attention, updated_at = now() WHERE id = :id")
-TELL_NOW = text(
-    "WITH message AS (UPDATE notifications SET due_at = now() WHERE booking_id = :id AND template = 'confirmation'"
-    " AND status = 'pending' AND due_at > now() RETURNING id)"
-    " UPDATE queue_jobs q SET scheduled_at = now() FROM message"
-    " WHERE q.booking_id = :id AND q.status = 'pending' AND q.attempts = 0 AND q.payload ->> 'notification_id' = message.id::text"
+    " WHERE id = :id RETURNING status, version, preferred_time"
 )
 CANCEL_KNOWN = text(
     "SELECT EXISTS (SELECT 1 FROM queue_jobs WHERE booking_id = :id AND job_type = :job_type)"
@@ -72,61 +55,46 @@ CANCEL_KNOWN = text(
 
 @dataclass(frozen=True)
 class Facts:
-    """What the job is made from, as the claim read it."""
+    """What the job is made from, as the claim read it. `by_request`: the office makes the job itself."""
 
     order: JobOrder
     customer: FieldCustomer
     is_cancelled: bool
+    wants_texts: bool
+    by_request: bool
+    privacy_key: str
 
 
-def prepare(session: Session, _process: Process, job: Job) -> Facts | Declined:
+@dataclass(frozen=True)
+class Requested:
+    """No job yet: the office has been asked for one."""
+
+    request_id: str
+
+
+def prepare(session: Session, process: Process, job: Job) -> Facts | Declined:
     """Read the booking. One that was cancelled before anything left the house needs no job."""
-    row = session.execute(READ, {"id": job.booking_id}).one()
+    row = job_order.read(session, job.booking_id)
     if row.servicetitan_job_id:
         return Declined(Verdict.NOTHING_TO_DO, "the job exists")
     is_cancelled = row.status == BookingStatus.CANCELLED
     if is_cancelled and job.never_started:
         return Declined(Verdict.CANCELLED, "cancelled before it was asked for")
-    return Facts(order_of(row), customer_of(row), is_cancelled)
-
-
-def order_of(row: Row[tuple[object, ...]]) -> JobOrder:
-    """Return what ServiceTitan is asked for."""
-    issue = BY_CODE.get(row.issue_type)
-    return JobOrder(
-        booking_id=row.id,
-        reference=row.reference,
-        issue_type=row.issue_type,
-        issue_words=issue.title if issue else row.issue_type,
-        starts_at=row.preferred_time,
-        ends_at=row.window_end,
-        door_count=row.door_count,
-        homeowner_status=row.homeowner_status,
-        slot_key=row.external_slot_id,
-        door_age=row.door_age,
-        owner_permission=row.owner_permission,
-        issue_note=row.issue_note,
-        access_notes=row.access_notes,
-        priority=PRIORITIES[issue.urgency] if issue else Priority.NORMAL,
+    own = process.settings
+    return Facts(
+        job_order.order_of(row, own.public_base_url),
+        job_order.customer_of(row),
+        is_cancelled,
+        row.contact_sms_opt_in,
+        own.st_booking_mode == "request",
+        own.privacy_hash_key,
     )
 
 
-def customer_of(row: Row[tuple[object, ...]]) -> FieldCustomer:
-    """Return who asked and where, as typed on the booking."""
-    return FieldCustomer(
-        customer_id=row.customer_id,
-        first_name=row.contact_first_name,
-        last_name=row.contact_last_name,
-        email=row.contact_email,
-        phone=row.contact_phone,
-        address=FieldAddress(row.address_line1, row.city, row.state, row.zip_code, row.address_line2),
-    )
-
-
-def call(desk: Desk, facts: Facts) -> JobRef | None:
+def call(desk: Desk, facts: Facts) -> JobRef | Requested | None:
     """Find the job or make it. None when the booking was cancelled and there is none to be found."""
     service = desk.process.adapters.field_service
-    found = service.find_job(facts.order.booking_id)
+    found = service.find_job(facts.order.booking_id) or find_request(desk, facts)
     if found is not None:
         return found
     if desk.job.ref.get("create_sent"):
@@ -134,12 +102,32 @@ def call(desk: Desk, facts: Facts) -> JobRef | None:
     if facts.is_cancelled:
         return None
     order = check_window(desk, facts.order)
-    customer_id, location_id = find_place(desk, facts.customer)
+    if facts.by_request:
+        desk.progress(create_sent=True)
+        return Requested(send(desk, partial(service.request_booking, order, facts.customer)))
+    customer_id, location_id = find_place(desk, facts)
     desk.progress(create_sent=True)
+    return send(desk, partial(service.create_job, order, customer_id, location_id))
+
+
+def find_request(desk: Desk, facts: Facts) -> JobRef | Requested | None:
+    """Find what the office was asked for before, and the job it may have made of that."""
+    if not facts.by_request:
+        return None
+    service = desk.process.adapters.field_service
+    request_id = service.find_request(facts.order.booking_id)
+    if request_id is None:
+        return None
+    return service.find_request_job(request_id) or Requested(request_id)
+
+
+def send(desk: Desk, request: Callable[[], T]) -> T:
+    """Make the one request that must not be repeated blindly; after a refusal it may be."""
     try:
-        return service.create_job(order, customer_id, location_id)
+        return request()
     except ProviderError as error:
-        if error.outcome in LEFT_NOTHING or (error.outcome is Outcome.TRANSIENT and error.status is None):
+        was_refused = error.outcome in LEFT_NOTHING and error.status != CONFLICT
+        if was_refused or (error.outcome is Outcome.TRANSIENT and error.status is None):
             desk.progress(create_sent=False)
         raise
 
@@ -166,16 +154,21 @@ def check_window(desk: Desk, order: JobOrder) -> JobOrder:
             return replace(order, slot_key=None)
         raise
     if window is None or window.open <= 0:
-        raise ProviderError(Outcome.PERMANENT, "the window is not open there any more")
+        raise ProviderError(Outcome.PERMANENT, "the window is not open there any more", code=WINDOW_LOST)
     return order
 
 
-def find_place(desk: Desk, customer: FieldCustomer) -> tuple[str, str]:
-    """Return ServiceTitan's ids of customer and location, stored as soon as each is known."""
-    service, ref = desk.process.adapters.field_service, desk.job.ref
+def find_place(desk: Desk, facts: Facts) -> tuple[str, str]:
+    """Return ServiceTitan's ids of customer and location, stored as soon as each is known. Raise ProviderError."""
+    service, ref, customer = desk.process.adapters.field_service, desk.job.ref, facts.customer
     customer_id, location_id = ref.get("customer_id"), ref.get("location_id")
     if customer_id is None:
-        who = service.find_customer(customer) or service.add_customer(customer)
+        who = service.find_customer(customer)
+        if who is not None and who.do_not_service:
+            raise ProviderError(Outcome.PERMANENT, "the office does not serve this customer", code=NOT_SERVED)
+        if who is not None:
+            respect_stop(desk, facts, who.customer_id)
+        who = who or service.add_customer(customer)
         customer_id, location_id = who.customer_id, who.location_id
         desk.progress(customer_id=customer_id, location_id=location_id)
     if location_id is None:
@@ -186,30 +179,62 @@ def find_place(desk: Desk, customer: FieldCustomer) -> tuple[str, str]:
     return customer_id, location_id
 
 
-def settle(session: Session, _job: Job, facts: Facts, made: JobRef | None) -> JobOutcome:
+def respect_stop(desk: Desk, facts: Facts, customer_id: str) -> None:
+    """Stop our texts to a number that is not to be texted there, before the next one leaves."""
+    if not facts.wants_texts:
+        return
+    number = facts.customer.phone
+    if not desk.process.adapters.field_service.do_not_text(customer_id, number):
+        return
+    hashed = phone_hash(number, facts.privacy_key)
+    withdrawal = Withdrawal(Method.WEBHOOK, actor=upstream.ACTOR, booking_id=facts.order.booking_id)
+
+    def work(session: Session) -> None:
+        if not ledger.is_opted_out(session, hashed):
+            ledger.stop(session, hashed, withdrawal, number=number)
+
+    desk.process.transact(work)
+
+
+def settle(session: Session, _job: Job, facts: Facts, made: JobRef | Requested | None) -> JobOutcome:
     """Store the job on its booking, confirm it, and follow up on what changed meanwhile."""
     booking_id = facts.order.booking_id
     if made is None:
         return JobOutcome.CANCELLED
-    lives = made.status is not JobStatus.CANCELLED
-    values = {
-        "id": booking_id,
-        "job_id": made.job_id,
-        "lives": lives,
-        "slot_key": facts.order.slot_key if lives else None,
-        "attention": None if lives or facts.is_cancelled else "ServiceTitan: the job is cancelled there",
-    }
-    row = session.execute(STORE, values).one()
+    row = session.execute(STORE, stored(facts, made)).one()
+    lives = isinstance(made, JobRef) and made.status is not JobStatus.CANCELLED
     if row.status == BookingStatus.CANCELLED:
-        if lives:
+        if lives or isinstance(made, Requested):
             cancel_too(session, booking_id, row.version)
         return JobOutcome.OK
     if row.preferred_time != facts.order.starts_at:
-        flag(session, booking_id, "ServiceTitan: the job is at the time before the move")
-    if lives and status.confirm(session, booking_id, actor=ACTOR):
-        record_confirmed(session, row, booking_id)
-    session.execute(TELL_NOW, {"id": booking_id})
+        move_too(session, booking_id, row.version)
+    if lives:
+        upstream.confirm(session, booking_id, facts.privacy_key)
+        if facts.order.touch is not None:
+            key = outbox.dedupe_key(JobType.ATTRIBUTE_JOB, booking_id, 1)
+            outbox.add(session, NewJob(JobType.ATTRIBUTE_JOB, booking_id, key, {}))
     return JobOutcome.OK
+
+
+def stored(facts: Facts, made: JobRef | Requested) -> dict[str, object]:
+    """Return what the booking keeps of its job, or of the request for one."""
+    if isinstance(made, Requested):
+        job_id, appointment_id, status = upstream.REQUEST + made.request_id, None, upstream.REQUESTED
+        lives, attention = False, None
+    else:
+        job_id, appointment_id, status = made.job_id, made.appointment_id, made.status.value
+        lives = made.status is not JobStatus.CANCELLED
+        attention = None if lives or facts.is_cancelled else "ServiceTitan: the job is cancelled there"
+    return {
+        "id": facts.order.booking_id,
+        "job_id": job_id,
+        "appointment_id": appointment_id,
+        "status": status,
+        "lives": lives,
+        "slot_key": facts.order.slot_key if lives else None,
+        "attention": attention,
+    }
 
 
 def cancel_too(session: Session, booking_id: uuid.UUID, version: int) -> None:
@@ -219,28 +244,25 @@ def cancel_too(session: Session, booking_id: uuid.UUID, version: int) -> None:
         outbox.add(session, NewJob(JobType.CANCEL_JOB, booking_id, key, {}))
 
 
-def record_confirmed(session: Session, row: Row[tuple[object, ...]], booking_id: uuid.UUID) -> None:
-    """Count the confirmation; analytics never costs a booking anything."""
-    if row.session_id is None:
-        return
-    touch = touch_from_json(row.attribution.get("last") or {})
-    try:
-        with session.begin_nested():
-            record(session, Event(EventType.BOOKING_CONFIRMED, row.session_id, {}, touch, booking_id))
-    except DBAPIError as error:
-        log.warning(
-            "event_dropped", event_type=EventType.BOOKING_CONFIRMED.value, reason=type(error).__name__
-        )
+def move_too(session: Session, booking_id: uuid.UUID, version: int) -> None:
+    """Ask for the move; whoever moved the booking has asked under the same name."""
+    key = outbox.dedupe_key(JobType.MOVE_JOB, booking_id, version)
+    outbox.add(session, NewJob(JobType.MOVE_JOB, booking_id, key, {}))
 
 
 def flag(session: Session, booking_id: uuid.UUID | None, attention: str) -> None:
     """Put the booking before the office."""
-    session.execute(FLAG, {"id": booking_id, "attention": attention})
+    upstream.flag(session, booking_id, attention)
 
 
-def abandon(session: Session, _process: Process, job: Job, abandoned: Abandoned) -> None:
-    """Never drop a booking silently: it stays as it is and the office is told."""
-    flag(session, job.booking_id, f"ServiceTitan: no job ({abandoned.outcome}: {abandoned.reason})"[:300])
+def abandon(session: Session, process: Process, job: Job, abandoned: Abandoned) -> None:
+    """Never drop a booking silently: it stays as it is, and the office is told, and the homeowner where they can help."""
+    if abandoned.code == WINDOW_LOST and job.booking_id is not None:
+        lost_window.tell(session, job.booking_id, process.settings.privacy_hash_key)
+    elif abandoned.code == NOT_SERVED:
+        flag(session, job.booking_id, NO_SERVICE)
+    else:
+        flag(session, job.booking_id, f"ServiceTitan: no job ({abandoned.outcome}: {abandoned.reason})"[:300])
 
 
 HANDLER = Handler(prepare, call, settle, abandon)

@@ -78,10 +78,14 @@ class Doorbell:
         return bool(self._client.exists(f"rq:worker:{as_text(worker)}"))
 
     def workers(self, queue: str) -> int:
-        """Return how many workers listen, at least one; asked for every few seconds only. Raise RedisError."""
+        """Return how many workers listen, at least one; asked for every few seconds only. Raise RedisError.
+
+        One that was killed stays on the list for a while, but its own key expires.
+        """
         known = self._workers.get(queue)
         if known is None or time.monotonic() - known[0] > COUNT_FOR:
-            known = (time.monotonic(), int(self._client.scard(WORKERS_BY_QUEUE_KEY % queue)))
+            listed = self._client.smembers(WORKERS_BY_QUEUE_KEY % queue)
+            known = (time.monotonic(), int(self._client.exists(*listed)) if listed else 0)
             self._workers[queue] = known
         return max(1, known[1])
 

@@ -2,7 +2,8 @@
 
 import uuid
 
-from app.jobs import runner
+from app.jobs import killpoint, runner
+from app.jobs.killpoint import Point
 from app.jobs.process import Process
 
 _open: list[Process] = []
@@ -15,4 +16,6 @@ def use(process: Process) -> None:
 
 def run(job_id: str) -> None:
     """Run one job; whatever it comes to is written in its row."""
+    killpoint.reach(Point.BEFORE_CLAIM, job_id)
     runner.run(_open[0], uuid.UUID(job_id))
+    killpoint.reach(Point.AFTER_FINISH, job_id)

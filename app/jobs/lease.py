@@ -12,7 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
+from app.jobs import killpoint
 from app.jobs.backoff import Later
+from app.jobs.killpoint import Point
 from app.jobs.work import Abandoned, FencedError, Job
 from app.models.queue_job import JobOutcome
 from app.outbox import ORDERED, JobType
@@ -21,7 +23,7 @@ BOOKING_OF = text("SELECT booking_id FROM queue_jobs WHERE id = :id")
 LOCK_BOOKING = text("SELECT 1 FROM bookings WHERE id = :id FOR NO KEY UPDATE")
 LOCK_DUE = text(
     "SELECT id, seq, job_type, booking_id, payload, provider_ref, attempts, max_attempts, defer_count, rescue_count,"
-    " request_id, coalesce(deadline_at < now(), false) AS is_late"
+    " request_id, error_msg, coalesce(deadline_at < now(), false) AS is_late"
     " FROM queue_jobs WHERE id = :id AND status = 'pending' AND scheduled_at <= now() FOR UPDATE"
 )
 EARLIER_IS_OPEN = text(
@@ -33,9 +35,16 @@ TAKE = text(
     " lease_until = clock_timestamp() + make_interval(secs => :seconds), started_at = clock_timestamp()"
     " WHERE id = :id RETURNING lease_token, started_at"
 )
+WAIT = text(
+    "UPDATE queue_jobs SET dispatched_at = NULL, defer_count = defer_count + 1, scheduled_at = :until, error_msg = :reason,"
+    " deadline_at = deadline_at + greatest(:until - clock_timestamp(), interval '0') WHERE id = :id"
+)
 LEAVE = text("UPDATE queue_jobs SET dispatched_at = NULL, defer_count = defer_count + 1 WHERE id = :id")
+# Only a step that was never reached before forgives earlier rescues: a job that kills its workers may get as far each time.
 KEEP = text(
-    "UPDATE queue_jobs SET provider_ref = provider_ref || CAST(:known AS jsonb), rescue_count = 0,"
+    "UPDATE queue_jobs SET provider_ref = provider_ref || CAST(:known AS jsonb),"
+    " rescue_count = CASE WHEN provider_ref ?& ARRAY(SELECT jsonb_object_keys(CAST(:known AS jsonb)))"
+    " THEN rescue_count ELSE 0 END,"
     " lease_until = clock_timestamp() + make_interval(secs => :seconds)"
     " WHERE id = :id AND lease_token = :token RETURNING id"
 )
@@ -111,6 +120,11 @@ def leave(session: Session, job: Job) -> None:
     session.execute(LEAVE, {"id": job.id})
 
 
+def wait(session: Session, job: Job, until: datetime, reason: str) -> None:
+    """Put a locked job back until a moment of our choice; the deadline moves along."""
+    session.execute(WAIT, {"id": job.id, "until": until, "reason": reason[:500]})
+
+
 def keep(session: Session, lease: Lease, known: Mapping[str, object]) -> None:
     """Store what became known; the lease starts anew. Raise FencedError when it is no longer ours."""
     values = {
@@ -121,6 +135,7 @@ def keep(session: Session, lease: Lease, known: Mapping[str, object]) -> None:
     }
     if session.execute(KEEP, values).one_or_none() is None:
         raise FencedError
+    killpoint.reach(Point.DURING_RENEWAL)
 
 
 def fence(session: Session, lease: Lease) -> None:
@@ -130,10 +145,14 @@ def fence(session: Session, lease: Lease) -> None:
         raise FencedError
 
 
-def postpone(session: Session, job: Job, later: Later, *, claimed: bool) -> None:
-    """Put a locked job back for later; what was claimed without using an attempt up gets it back."""
-    given_back = int(claimed and not later.uses_attempt)
-    values = {"id": job.id, "seconds": later.seconds, "given_back": given_back, "reason": later.reason[:500]}
+def postpone(session: Session, job: Job, later: Later) -> None:
+    """Put a claimed job back for later; one whose try does not count gets its attempt back."""
+    values = {
+        "id": job.id,
+        "seconds": later.seconds,
+        "given_back": int(not later.uses_attempt),
+        "reason": later.reason[:500],
+    }
     session.execute(POSTPONE, values)
 
 

@@ -5,11 +5,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app import outbox
+from app import clock, outbox
+from app.jobs import reconcile, reminders
 from app.jobs.process import Process
 from app.log import log
 from app.maintenance import partitions, rollups, task_runs, visits
@@ -18,24 +20,27 @@ from app.outbox import JobType, NewJob
 Run = Callable[[Process], Mapping[str, object]]
 RETRY_AFTER = timedelta(minutes=5)
 LOOK_EVERY = 2.0
+NIGHT = range(1, 5)
 
 ONE_LEADER = text("SELECT pg_try_advisory_xact_lock(7402, 1)")
 LAST = text(
     "SELECT clock_timestamp() - started_at AS age, ok FROM task_runs WHERE name = :name ORDER BY started_at DESC LIMIT 1"
 )
-SYNC_IS_OPEN = text(
+IS_OPEN = text(
     "SELECT EXISTS (SELECT 1 FROM queue_jobs WHERE job_type = :job_type AND status IN ('pending', 'processing'))"
 )
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task: how often it runs, and what it does here. Without `run` it is work for a queue, which reports by itself."""
+    """One task: how often it runs, and what it does here. Without `run` it is a `job` for a queue, which reports by itself."""
 
     name: str
     every: timedelta
     run: Run | None
     every_local: timedelta | None = None
+    job: JobType = JobType.SYNC_SLOTS
+    at_night: bool = False
 
     def rhythm(self, *, is_local: bool) -> timedelta:
         """Return how often it runs; on one machine, with a person waiting, some run more often."""
@@ -65,7 +70,12 @@ PERIODIC = (
     Task("partitions", timedelta(days=1), make_partitions),
     Task("slots", timedelta(minutes=3), None, every_local=timedelta(minutes=1)),
     Task("rollups", timedelta(minutes=2), refresh_reports, every_local=timedelta(seconds=30)),
+    Task("feeds", timedelta(minutes=5), None, every_local=timedelta(minutes=1), job=JobType.POLL_FEEDS),
+    Task("comparison", timedelta(hours=20), None, job=JobType.COMPARE_JOBS, at_night=True),
     Task("visits", timedelta(hours=6), delete_visits),
+    Task("second_looks", timedelta(hours=1), reconcile.reconcile),
+    Task("overdue_messages", timedelta(hours=1), reconcile.close_overdue),
+    Task("reminders", timedelta(minutes=1), reminders.add_reminders),
 )
 
 
@@ -98,21 +108,25 @@ def begin(session: Session, process: Process, task: Task) -> uuid.UUID | None:
         return None
     if task.run is not None:
         return task_runs.start(session, task.name)
-    if session.execute(SYNC_IS_OPEN, {"job_type": JobType.SYNC_SLOTS}).scalar_one():
+    if session.execute(IS_OPEN, {"job_type": task.job}).scalar_one():
         return None
     run_id = task_runs.start(session, task.name)
-    outbox.add(
-        session,
-        NewJob(JobType.SYNC_SLOTS, None, f"{JobType.SYNC_SLOTS}:{run_id}", {"task_run_id": str(run_id)}),
-    )
+    outbox.add(session, NewJob(task.job, None, f"{task.job}:{run_id}", {"task_run_id": str(run_id)}))
     return run_id
 
 
 def is_due(session: Session, process: Process, task: Task) -> bool:
     """Say whether the last run is long enough ago; one that failed or never ended comes again sooner."""
+    if task.at_night and not is_night(process.settings.report_timezone):
+        return False
     last = session.execute(LAST, {"name": task.name}).one_or_none()
     every = task.rhythm(is_local=not process.settings.is_production)
     return last is None or last.age >= (every if last.ok else min(every, RETRY_AFTER))
+
+
+def is_night(zone: str) -> bool:
+    """Say whether the office sleeps: between one and five."""
+    return clock.now().astimezone(ZoneInfo(zone)).hour in NIGHT
 
 
 def finish(process: Process, name: str, run: Run, run_id: uuid.UUID) -> None:

@@ -17,6 +17,7 @@ from app.providers import Adapters, build_adapters
 from app.web.transaction import TRIES, can_retry, sqlstate
 
 T = TypeVar("T")
+OUT_OF_TIME = {"57014", "25P03", "25P04"}
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,12 @@ def open_engine(settings: Settings, name: str = "a1-worker") -> Engine:
             " -c timezone=UTC",
         },
     )
+
+
+def is_away(error: Exception) -> bool:
+    """Say whether the database is away or busy, which passes; any other error is a fault of ours and comes again."""
+    code = sqlstate(error)
+    return can_retry(code) or code in OUT_OF_TIME
 
 
 def transact(sessions: sessionmaker[Session], work: Callable[[Session], T]) -> T:

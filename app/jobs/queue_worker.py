@@ -16,6 +16,8 @@ from rq import Queue, SimpleWorker
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
+from app.jobs import killpoint
+from app.jobs.killpoint import Point
 from app.log import log
 
 WORKER_TTL = 30  # an idle worker blocks for 15 s less; between pops it does RQ's housekeeping
@@ -33,9 +35,12 @@ class WatchedQueue(Queue):
     def dequeue_any(cls, *arguments: Any, **options: Any) -> Any:  # Any: passed through to RQ as they come
         """Wait for a ring."""
         try:
-            return super().dequeue_any(*arguments, **options)
+            found = super().dequeue_any(*arguments, **options)
         except (RedisConnectionError, RedisTimeoutError) as error:
             raise RedisLostError from error
+        if found is not None:
+            killpoint.reach(Point.IN_POP, str(found[0].args[0]))
+        return found
 
 
 class QueueWorker(SimpleWorker):

@@ -1,25 +1,27 @@
 """One job from claim to finish: three short transactions, with the provider's call between them and outside of all."""
 
+import time
 import traceback
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from app.jobs import backoff, circuit
+from app.jobs import backoff, circuit, killpoint
 from app.jobs import lease as leases
 from app.jobs.backoff import Later
+from app.jobs.circuit import Way
 from app.jobs.handlers import HANDLERS
+from app.jobs.killpoint import Point
 from app.jobs.lease import Lease
-from app.jobs.process import Process
+from app.jobs.process import Process, is_away
 from app.jobs.work import (
     Abandoned,
     CrashedError,
     Declined,
+    Deferred,
     Desk,
     FencedError,
     Job,
@@ -57,7 +59,12 @@ def run(process: Process, job_id: uuid.UUID) -> None:
         if claimed is None:
             return
         with structlog.contextvars.bound_contextvars(**log_context(claimed.lease.job)):
-            finish(process, claimed, call(process, claimed))
+            killpoint.reach(Point.AFTER_CLAIM)
+            started = time.monotonic()
+            ended = call(process, claimed)
+            log.info("job_ran", duration_ms=round((time.monotonic() - started) * 1000, 1))
+            killpoint.reach(Point.BEFORE_FINISH)
+            finish(process, claimed, ended)
 
 
 def log_context(job: Job) -> dict[str, str]:
@@ -70,9 +77,9 @@ def claim(process: Process, job_id: uuid.UUID) -> Claimed | None:
     """Claim the job; one whose facts cannot even be read uses an attempt up, so that it ends in the dead letter box."""
     try:
         return process.transact(lambda session: try_claim(session, process, job_id))
-    except (DBAPIError, PoolTimeout):
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a handler trips over must not ring for ever
+    except Exception as error:  # whatever a handler trips over must not ring for ever
+        if is_away(error):
+            raise
         log.error("job_crashed", **where(error))
         reason = type(error).__name__
         process.transact(lambda session: stumble(session, process, job_id, reason))
@@ -85,23 +92,36 @@ def try_claim(session: Session, process: Process, job_id: uuid.UUID) -> Claimed 
     if row is None:
         log.info("job_not_due")
         return None
-    job, handler = leases.job_of(row), HANDLERS[leases.job_of(row).job_type]
-    pause = circuit.pause_left(session, RULES[job.job_type].provider)
-    if leases.must_wait(session, row):
+    if row.job_type not in HANDLERS:
+        log.warning("job_unknown", job_type=row.job_type)  # a newer version wrote it and will do it
+        return None
+    job = leases.job_of(row)
+    provider = RULES[job.job_type].provider
+    way = circuit.way(session, provider)
+    if row.is_late:
+        abandon(session, process, job, too_late(row.error_msg))
+    elif way is Way.SHUT or leases.must_wait(session, row):
         leases.leave(session, job)
-    elif row.is_late:
-        abandon(session, process, job, Abandoned(JobOutcome.DEADLINE, "not done in time"))
-    elif pause is not None:
-        leases.postpone(
-            session, job, Later(pause + 1, uses_attempt=False, reason="provider paused"), claimed=False
-        )
+        log.info("job_held_back", provider_way=way.value)
     else:
-        facts = handler.prepare(session, process, job)
-        if not isinstance(facts, Declined):
+        facts = HANDLERS[job.job_type].prepare(session, process, job)
+        if isinstance(facts, Declined):
+            leases.complete(session, job, JobOutcome(facts.verdict), facts.reason)
+            log.info("job_declined", job_type=job.job_type.value, reason=facts.reason)
+        elif isinstance(facts, Deferred):
+            leases.wait(session, job, facts.until, facts.reason)
+            log.info("job_deferred", reason=facts.reason, until=facts.until.isoformat())
+        elif way is Way.PROBE and not circuit.take_probe(session, provider, process.lease_seconds):
+            leases.leave(session, job)
+        else:
             return Claimed(leases.take(session, job, process.lease_seconds), facts)
-        leases.complete(session, job, JobOutcome(facts.verdict), facts.reason)
-        log.info("job_declined", reason=facts.reason)
     return None
+
+
+def too_late(last_error: str | None) -> Abandoned:
+    """Give up at the deadline, keeping in mind what went wrong until then."""
+    reason = "not done in time" + (f", last: {last_error}" if last_error else "")
+    return Abandoned(JobOutcome.DEADLINE, reason)
 
 
 def where(error: Exception) -> dict[str, str]:
@@ -130,12 +150,23 @@ def call(process: Process, claimed: Claimed) -> Ending | FencedError:
 
     desk = Desk(process, lease.job, lease.claimed_at, progress)
     try:
-        return Success(HANDLERS[lease.job.job_type].call(desk, claimed.facts))
+        return Success(ask(desk, claimed.facts))
     except (ProviderError, LookAgainError, UnresolvedError, FencedError) as ended:
         return ended
     except Exception as error:  # noqa: BLE001 - a bug or a time-out in mid-call must not end the worker
         log.error("job_crashed", **where(error))
         return CrashedError(type(error).__name__)
+
+
+def ask(desk: Desk, facts: object) -> object:
+    """Make the call. A conflict may be with an earlier call of ours: once more at once, because it begins by looking."""
+    make = HANDLERS[desk.job.job_type].call
+    try:
+        return make(desk, facts)
+    except ProviderError as error:
+        if error.status != backoff.CONFLICT:
+            raise
+        return make(desk, facts)
 
 
 def finish(
@@ -147,7 +178,16 @@ def finish(
     try:
         if isinstance(ended, FencedError):
             raise ended
-        process.transact(lambda session: write(session, process, claimed, ended))
+        try:
+            process.transact(lambda session: write(session, process, claimed, ended))
+        except (
+            Exception
+        ) as error:  # what cannot be written would keep the job until its lease ends, and then again
+            if isinstance(error, FencedError) or is_away(error):
+                raise
+            log.error("job_crashed", **where(error))
+            crash = CrashedError(type(error).__name__)
+            process.transact(lambda session: write(session, process, claimed, crash))
     except FencedError:
         log.warning("job_fenced")
 
@@ -164,7 +204,6 @@ def write(
     if isinstance(ended, Success):
         outcome = HANDLERS[job.job_type].settle(session, job, claimed.facts, ended.result)
         leases.complete(session, job, outcome)
-        circuit.note(session, RULES[job.job_type].provider, Outcome.OK)
         log.info("job_completed", outcome=outcome.value)
     elif isinstance(ended, LookAgainError):
         later = Later(process.look_again_seconds, uses_attempt=False, reason=str(ended))
@@ -172,11 +211,18 @@ def write(
     elif isinstance(ended, UnresolvedError):
         settle_failure(session, process, job, Abandoned(JobOutcome.UNCERTAIN, str(ended)))
     elif isinstance(ended, CrashedError):
-        unknown = ProviderError(Outcome.UNCERTAIN, str(ended))  # says nothing about the provider's health
+        unknown = ProviderError(Outcome.UNCERTAIN, str(ended))
         settle_failure(session, process, job, backoff.decide(job, unknown))
     else:
         settle_failure(session, process, job, backoff.decide(job, ended))
-        circuit.note(session, RULES[job.job_type].provider, ended.outcome)
+    if not isinstance(ended, CrashedError):  # that says nothing about the provider
+        circuit.note(session, RULES[job.job_type].provider, provider_error(ended))
+
+
+def provider_error(ended: Ending) -> ProviderError | None:
+    """Return what the provider itself did wrong, also where the handler made something else of it."""
+    error = ended.__cause__ if isinstance(ended, LookAgainError | UnresolvedError) else ended
+    return error if isinstance(error, ProviderError) else None
 
 
 def settle_failure(session: Session, process: Process, job: Job, next_step: Later | Abandoned) -> None:
@@ -184,12 +230,24 @@ def settle_failure(session: Session, process: Process, job: Job, next_step: Late
     if isinstance(next_step, Abandoned):
         abandon(session, process, job, next_step)
     else:
-        leases.postpone(session, job, next_step, claimed=True)
+        leases.postpone(session, job, next_step)
         log.info("job_postponed", seconds=round(next_step.seconds, 1), reason=next_step.reason)
 
 
 def abandon(session: Session, process: Process, job: Job, abandoned: Abandoned) -> None:
-    """Move a locked job to the dead letter box, with what its handler makes of that."""
-    HANDLERS[job.job_type].abandon(session, process, job, abandoned)
+    """Move a locked job to the dead letter box, with what its handler makes of that; a fault in there does not save it."""
+    try:
+        with session.begin_nested():
+            HANDLERS[job.job_type].abandon(session, process, job, abandoned)
+    except Exception as error:
+        if is_away(error):
+            raise
+        log.error("job_crashed", **where(error))
     leases.fail(session, job, abandoned)
-    log.error("job_failed", outcome=abandoned.outcome.value, reason=abandoned.reason)
+    log.error(
+        "job_failed",
+        queue_job_id=str(job.id),
+        job_type=job.job_type.value,
+        outcome=abandoned.outcome.value,
+        reason=abandoned.reason,
+    )

@@ -16,12 +16,12 @@ from app.jobs.work import Abandoned, Declined, Desk, Handler, Job
 from app.log import log
 from app.maintenance import task_runs
 from app.models.queue_job import JobOutcome
-from app.providers.ports import ProviderError, SlotSource, Zone
+from app.providers.ports import Place, ProviderError, SlotSource, Zone
 
 T = TypeVar("T")
 
 ALIVE_EVERY = 50
-ACTIVE = text("SELECT zip_code FROM service_areas WHERE active")
+ACTIVE = text("SELECT zip_code, timezone FROM service_areas WHERE active ORDER BY zip_code")
 
 
 class Transact(Protocol):
@@ -51,8 +51,9 @@ def sync(
     transact: Transact, source: SlotSource, days: int, alive: Callable[[], None] = nobody_asks
 ) -> Figures:
     """Fetch all zones and apply what differs; `alive` is called now and then. Raise ProviderError when not one zone could be asked."""
-    zones = source.zones()
-    waiting = set(transact(lambda session: session.execute(ACTIVE).scalars().all()))
+    places = transact(lambda session: [Place(*row) for row in session.execute(ACTIVE)])
+    zones = source.zones(places)
+    waiting = {place.zip_code for place in places}
     total, stale, failure = Figures(zones=len(zones)), [], None
     for zone in zones:
         ours = waiting & set(zone.zip_codes)
@@ -83,6 +84,7 @@ def ask(transact: Transact, source: SlotSource, zone: Zone, zips: tuple[str, ...
         starts_at=answer.starts_at,
         ends_at=answer.ends_at,
         windows=tuple(UpstreamWindow(w.key, w.starts_at, w.ends_at, w.open) for w in answer.windows),
+        is_total=answer.is_total,
     )
 
 

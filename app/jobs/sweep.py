@@ -7,20 +7,22 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.jobs import lease, runner
+from app.jobs.handlers import HANDLERS
 from app.jobs.process import Process
 from app.jobs.work import Abandoned
 from app.log import log
 from app.models.queue_job import JobOutcome
 
 MAX_RESCUES = 3
+KNOWN = list(HANDLERS)  # another version's jobs are another version's business
 
 OVERDUE = text(
-    "SELECT id FROM queue_jobs WHERE status = 'processing' AND lease_until < clock_timestamp()"
-    " UNION ALL (SELECT id FROM queue_jobs WHERE status = 'pending' AND deadline_at < now() LIMIT 100)"
+    "SELECT id FROM queue_jobs WHERE job_type = ANY(:types) AND status = 'processing' AND lease_until < clock_timestamp()"
+    " UNION ALL (SELECT id FROM queue_jobs WHERE job_type = ANY(:types) AND status = 'pending' AND deadline_at < now() LIMIT 100)"
 )
 LOCK = text(
     "SELECT id, seq, job_type, booking_id, payload, provider_ref, attempts, max_attempts, defer_count, rescue_count, request_id,"
-    " status FROM queue_jobs WHERE id = :id AND ((status = 'processing' AND lease_until < clock_timestamp())"
+    " status, error_msg FROM queue_jobs WHERE id = :id AND ((status = 'processing' AND lease_until < clock_timestamp())"
     " OR (status = 'pending' AND deadline_at < now())) FOR UPDATE"
 )
 RESCUE = text(
@@ -31,7 +33,7 @@ RESCUE = text(
 
 def sweep(process: Process) -> int:
     """Take leases that ran out and jobs past their deadline off whoever had them; answer how many."""
-    overdue = process.transact(lambda session: session.execute(OVERDUE).scalars().all())
+    overdue = process.transact(lambda session: session.execute(OVERDUE, {"types": KNOWN}).scalars().all())
     for job_id in overdue:
         process.transact(partial(take_back, process=process, job_id=job_id))
     return len(overdue)
@@ -45,9 +47,13 @@ def take_back(session: Session, process: Process, job_id: uuid.UUID) -> None:
         return
     job = lease.job_of(row)
     if row.status == "pending":
-        runner.abandon(session, process, job, Abandoned(JobOutcome.DEADLINE, "not done in time"))
+        runner.abandon(session, process, job, runner.too_late(row.error_msg))
     elif job.rescue_count + 1 >= MAX_RESCUES:
         runner.abandon(session, process, job, Abandoned(JobOutcome.POISON, "its worker died three times"))
+    elif job.attempts >= job.max_attempts:
+        runner.abandon(
+            session, process, job, Abandoned(JobOutcome.POISON, "its worker died at the last attempt")
+        )
     else:
         session.execute(RESCUE, {"id": job_id})
-        log.warning("job_rescued", queue_job_id=str(job_id), rescue=job.rescue_count + 1)
+        log.warning("job_rescued", reason="lease", queue_job_id=str(job_id), rescue=job.rescue_count + 1)

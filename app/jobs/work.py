@@ -51,6 +51,14 @@ class Declined:
 
 
 @dataclass(frozen=True)
+class Deferred:
+    """Not now, by our own choice: the job comes back then, with its attempts and its patience untouched."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
 class Abandoned:
     """A job that will not be tried again, and the provider's own code where there is one."""
 
@@ -96,12 +104,12 @@ class Desk:
 class Handler:
     """How one kind of job is done, in four steps.
 
-    `prepare` reads all the call needs, under the claim's locks, or declines. `call` talks to the provider outside any
+    `prepare` reads all the call needs, under the claim's locks, or declines, or defers. `call` talks to the provider outside any
     transaction. `settle` writes what follows from success, together with the fenced finish. `abandon` writes what
     follows from giving up. What `prepare` returns is handed to `call` and `settle`, what `call` returns to `settle`.
     """
 
-    prepare: Callable[[Session, Process, Job], Any]  # Any: each handler's own facts, or Declined
+    prepare: Callable[[Session, Process, Job], Any]  # Any: each handler's own facts, Declined or Deferred
     call: Callable[[Desk, Any], Any]  # Any: the same facts in, the handler's own result out
     settle: Callable[[Session, Job, Any, Any], JobOutcome]  # Any: facts and result
     abandon: Callable[[Session, Process, Job, Abandoned], None]

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, set_now, time_ordered_id
 
+SKIPPED = "skipped: "  # begins the reason of a message that was not needed any more
+
 
 class Channel(StrEnum):
     """How a message travels."""
@@ -61,3 +63,9 @@ class Notification(Base):
     delivered_at: Mapped[datetime | None]
     resend_of: Mapped[uuid.UUID | None]
     created_at: Mapped[datetime] = set_now()
+
+    @property
+    def skip_reason(self) -> str | None:
+        """Return why it was left out on purpose, where nothing went wrong."""
+        message = self.error_msg or ""
+        return message.removeprefix(SKIPPED) if message.startswith(SKIPPED) else None

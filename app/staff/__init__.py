@@ -10,15 +10,17 @@ from app.staff import (
     formats,
     jobs,
     leads,
+    messages,
     operations,
     overview,
     partners,
     slots,
+    texts,
 )
 from app.staff.pages import staff
 from app.staff.reports import views as report_views
 
-VIEWS = (overview, bookings, jobs, slots, leads, report_views, partners, embed, operations, audit)
+VIEWS = (overview, bookings, jobs, slots, leads, texts, report_views, partners, embed, messages, operations, audit)
 
 
 def init_app(app: Flask) -> None:

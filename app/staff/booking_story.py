@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session, joinedload
 
 from app.booking import partners
-from app.models import Booking, BookingStatusHistory, Notification, Partner, QueueJob
+from app.models import Booking, BookingStatusHistory, InboundText, Notification, Partner, QueueJob
 from app.staff.audit_trail import staff_actor
 from app.staff.formats import in_words
 
@@ -24,6 +24,7 @@ class Story:
     history: list[BookingStatusHistory]
     notifications: list[Notification]
     jobs: list[QueueJob]
+    texts: list[InboundText]
     names: dict[str, str]
 
     @property
@@ -60,12 +61,14 @@ def find(session: Session, reference: str) -> Story | None:
     )
     messages = select(Notification).where(Notification.booking_id == booking.id).order_by(Notification.id)
     jobs = select(QueueJob).where(QueueJob.booking_id == booking.id).order_by(QueueJob.seq)
+    texts = select(InboundText).where(InboundText.booking_id == booking.id).order_by(InboundText.id)
     return Story(
         booking=booking,
         partner=partners.find(session, booking.partner_id),
         history=history,
         notifications=list(session.scalars(messages)),
         jobs=list(session.scalars(jobs)),
+        texts=list(session.scalars(texts)),
         names=staff_names(session, {edge.actor for edge in history}),
     )
 

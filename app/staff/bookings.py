@@ -12,6 +12,8 @@ from app.booking.partners import BUILT_IN
 from app.extensions import db
 from app.models.booking import BookingStatus
 from app.models.staff import Role
+from app.notifications import ledger
+from app.notifications.recipients import phone_hash
 from app.staff import audit_trail, booking_search, booking_story, partner_names
 from app.staff.booking_search import Filters, Found
 from app.staff.days import read_day, read_span
@@ -50,7 +52,9 @@ def show_booking(reference: str) -> AnyResponse:
     if story is None:
         abort(404)
     words = partial(partner_names.words, names=partner_names.read(db.session()))
-    return page("booking", story=story, booking=story.booking, source_words=words)
+    phone = phone_hash(story.booking.contact_phone, settings().privacy_hash_key)
+    stop = ledger.stop_of(db.session(), phone)
+    return page("booking", story=story, booking=story.booking, stop=stop, source_words=words)
 
 
 @staff.post("/bookings/<reference>/cancel")

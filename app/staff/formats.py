@@ -17,9 +17,13 @@ WORDS: dict[str, str] = {
     "paid_search": "Paid search", "paid_social": "Paid social", "email": "E-mail", "sms": "SMS", "phone": "Phone",
     "organic": "Organic", "referral": "Referral", "direct": "Direct", "": "Unknown", "owner": "Owner", "renter": "Renter",
     "servicetitan": "ServiceTitan", "klaviyo": "Klaviyo", "twilio": "Twilio", "en": "English", "es": "Spanish", "zip": "ZIP code", "out_of_area": "Out of area",
+    "reminder_day": "Reminder, day before", "reminder_soon": "Reminder, two hours before",
     "no_slot": "No open window", "callback": "Call back", "abandoned": "Abandoned", "earlier_slot": "Earlier window",
-    JobType.CREATE_JOB: "ServiceTitan job", JobType.CANCEL_JOB: "ServiceTitan cancellation", JobType.SEND_EMAIL: "E-mail",
-    JobType.SEND_SMS: "SMS", JobType.SYNC_SLOTS: "Arrival windows from the provider",
+    JobType.CREATE_JOB: "ServiceTitan job", JobType.MOVE_JOB: "ServiceTitan move", JobType.CANCEL_JOB: "ServiceTitan cancellation", JobType.SEND_EMAIL: "E-mail",
+    JobType.SEND_SMS: "SMS", JobType.SUBSCRIBE: "News by e-mail", JobType.SYNC_SLOTS: "Arrival windows from the provider",
+    JobType.ATTRIBUTE_JOB: "ServiceTitan attribution", JobType.ADD_NOTE: "ServiceTitan note", JobType.CONFIRM_VISIT: "ServiceTitan confirmation of the visit",
+    JobType.POLL_FEEDS: "Changes from ServiceTitan", JobType.COMPARE_JOBS: "Comparison with ServiceTitan",
+    "feeds": "Changes from ServiceTitan", "comparison": "Comparison with ServiceTitan",
 }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from flask import Response, abort, request, url_for
@@ -15,8 +14,9 @@ from app.extensions import db
 from app.models.staff import Role
 from app.staff import audit_trail
 from app.staff.bookings import read_id
+from app.staff.bulk_retry import read_causes
 from app.staff.pages import back_to, doer, needs, page, staff
-from app.staff.pending import why
+from app.staff.pending import PAUSED, next_try, why
 from app.web import transaction
 
 PAGE_SIZE = 50
@@ -43,7 +43,7 @@ CONDITIONS = {
 QUERIES = {
     show: text(
         "SELECT j.id, j.job_type, j.queue_name, j.status AS job_status, j.outcome, j.attempts, j.max_attempts, j.error_msg,"  # noqa: S608 - our own conditions
-        " j.scheduled_at, j.started_at, j.completed_at, j.created_at, b.reference, h.state = 'open' AS is_paused,"
+        f" j.scheduled_at, j.started_at, j.completed_at, j.created_at, b.reference, {PAUSED} AS is_paused, h.next_probe_at, h.last_reason,"
         " extract(epoch FROM coalesce(j.completed_at, clock_timestamp()) - j.created_at) AS age"
         " FROM queue_jobs j LEFT JOIN bookings b ON b.id = j.booking_id"
         " LEFT JOIN provider_health h ON h.provider = CASE split_part(j.job_type, '.', 1) WHEN 'slots' THEN 'servicetitan'"
@@ -72,7 +72,7 @@ class Delivery:
     age: float
     attempts: int
     max_attempts: int
-    next_at: datetime | None
+    next_try: str
     reason: str
 
     @property
@@ -96,6 +96,7 @@ def list_jobs() -> Response:
         deliveries=found[:PAGE_SIZE],
         show=show,
         tabs=tabs,
+        causes=read_causes(session) if show in {Show.STUCK, Show.FAILED} else [],
         before=found[PAGE_SIZE - 1].id if more else None,
     )
 
@@ -126,7 +127,7 @@ def read_deliveries(session: Session, show: Show, before: uuid.UUID | None) -> l
     return [
         Delivery(
             row.id, row.job_type, row.reference, row.job_status, row.outcome, float(row.age), row.attempts, row.max_attempts,
-            row.scheduled_at if row.job_status == "pending" else None,
+            next_try(row),
             (row.outcome or "ok") if row.job_status == "completed" else why(row),
         )
         for row in rows

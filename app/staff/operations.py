@@ -8,9 +8,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.booking import slot_sync
 from app.extensions import db
 from app.staff.formats import ago
 from app.staff.pages import page, staff
+from app.staff.provider_cards import read_providers
 
 TASKS = text(
     "SELECT DISTINCT ON (name) name, started_at, finished_at, ok, figures FROM task_runs ORDER BY name, started_at DESC"
@@ -21,9 +23,6 @@ QUEUES = text(
     " count(*) FILTER (WHERE status = 'processing') AS running, count(*) FILTER (WHERE status = 'failed') AS failed,"
     " min(scheduled_at) FILTER (WHERE status = 'pending' AND scheduled_at <= now()) AS oldest_due"
     " FROM queue_jobs WHERE status IN ('pending', 'processing', 'failed') GROUP BY queue_name ORDER BY queue_name"
-)
-PROVIDERS = text(
-    "SELECT provider, state, failures, opened_at, next_probe_at FROM provider_health ORDER BY provider"
 )
 SYNC = text(
     "SELECT (SELECT max(finished_at) FROM task_runs WHERE name = 'slots' AND ok) AS at,"
@@ -71,7 +70,7 @@ def operations() -> Response:
         "operations",
         checks=[check_dispatcher(session), check_windows(session), check_partitions(session)],
         queues=list(session.execute(QUEUES)),
-        providers=list(session.execute(PROVIDERS)),
+        providers=read_providers(session),
         tasks=list(session.execute(TASKS)),
     )
 
@@ -93,11 +92,12 @@ def check_windows(session: Session) -> Check:
         return Check(
             "Arrival windows", None if windows else False, f"{known}; no run has fetched all areas yet"
         )
-    return Check(
-        "Arrival windows",
-        clock.now() - fetched_at < STALE,
-        f"{known}; fetched from the provider {ago(fetched_at)}",
-    )
+    says, old = f"{known}; fetched {ago(fetched_at)}", slot_sync.old_crews(session, STALE)
+    if old:
+        says += "; older, still as last known: " + ", ".join(
+            f"{crew.key_prefix} ({ago(crew.fetched_at)})" for crew in old
+        )
+    return Check("Arrival windows", clock.now() - fetched_at < STALE and not old, says)
 
 
 def check_partitions(session: Session) -> Check:

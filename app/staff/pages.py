@@ -43,8 +43,10 @@ PLACES = (
     Place("staff.list_jobs", "Deliveries"),
     Place("staff.show_slots", "Arrival windows"),
     Place("staff.list_leads", "Leads"),
+    Place("staff.list_texts", "Texts"),
     Place("staff.list_reports", "Reports"),
     Place("staff.list_partners", "Partners"),
+    Place("staff.show_messages", "Messages"),
     Place("staff.operations", "Operations"),
     Place("staff.list_audit", "Audit log", Role.ADMIN),
 )
@@ -65,7 +67,8 @@ def guard() -> AnyResponse | None:
             request.path if request.method == "GET" and request.path != url_for("staff.overview") else None
         )
         return redirect(url_for("staff.login", next=wanted), 303)
-    if request.method == "POST" and not hmac.compare_digest(request.form.get("csrf_token", ""), csrf_token()):
+    given = request.form.get("csrf_token", "").encode("utf-8", "replace")
+    if request.method == "POST" and not hmac.compare_digest(given, csrf_token().encode()):
         abort(403)
     return None
 

@@ -8,20 +8,34 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app import clock
+from app.booking.changes import WINDOW_LOST
+from app.booking.upstream import REQUEST
+from app.extensions import db
 from app.outbox import JobType
+from app.staff.formats import ago
+from app.staff.pages import staff
 
 LATE_SECONDS = 600
+PAUSED = "(h.state <> 'closed' OR h.next_probe_at > now())"  # the provider gets a rest
 QUERY = text(
-    "SELECT b.reference, b.status, b.preferred_time, b.window_end, b.issue_type, b.created_at, b.needs_attention,"
+    "SELECT b.reference, b.status, b.preferred_time, b.window_end, b.issue_type, b.created_at, b.needs_attention,"  # noqa: S608 - our own words
+    " b.servicetitan_job_id,"
     " a.timezone, a.zip_code, a.city, extract(epoch FROM clock_timestamp() - b.created_at) AS age,"
     " j.id AS job_id, j.status AS job_status, j.outcome, j.attempts, j.max_attempts, j.error_msg, j.scheduled_at,"
-    " h.state = 'open' AS is_paused"
+    f" {PAUSED} AS is_paused, h.next_probe_at, h.last_reason"
     " FROM bookings b JOIN service_areas a ON a.id = b.service_area_id"
     " LEFT JOIN LATERAL (SELECT * FROM queue_jobs q WHERE q.booking_id = b.id AND q.job_type = :create"
     " ORDER BY q.seq DESC LIMIT 1) j ON true"
     " LEFT JOIN provider_health h ON h.provider = 'servicetitan'"
-    " WHERE b.servicetitan_job_id IS NULL AND b.status = 'pending'"
-    " AND b.id >= uuid_v7_floor(now() - interval '90 days') ORDER BY b.id LIMIT 100"
+    " WHERE (b.servicetitan_job_id IS NULL OR starts_with(b.servicetitan_job_id, :request)) AND b.status = 'pending'"
+    " AND b.id >= uuid_v7_floor(now() - interval '90 days')"
+    " ORDER BY coalesce(starts_with(b.needs_attention, :lost), false) DESC, b.id LIMIT 100"
+)
+
+OLDEST = text(
+    "SELECT count(*) AS jobs, coalesce(extract(epoch FROM clock_timestamp() - min(scheduled_at)), 0) AS seconds FROM queue_jobs"
+    " WHERE status = 'pending' AND scheduled_at < now() - make_interval(secs => :late)"
 )
 
 
@@ -37,6 +51,7 @@ class Missing:
     issue_type: str
     age: float
     reason: str
+    next_try: str
     job_id: uuid.UUID | None
     can_retry: bool
 
@@ -47,14 +62,22 @@ class Missing:
 
 
 def find_missing(session: Session) -> list[Missing]:
-    """Return open bookings without a ServiceTitan job, oldest first."""
+    """Return open bookings without a ServiceTitan job: those that lost their window first, then the oldest."""
+    values = {"create": JobType.CREATE_JOB, "request": REQUEST, "lost": WINDOW_LOST}
     return [
         Missing(
             row.reference, row.preferred_time, row.window_end, row.timezone, f"{row.city} {row.zip_code}", row.issue_type,
-            float(row.age), row.needs_attention or why(row), row.job_id, row.job_status == "failed",
+            float(row.age), row.needs_attention or waiting(row) or why(row), next_try(row), row.job_id, row.job_status == "failed",
         )
-        for row in session.execute(QUERY, {"create": JobType.CREATE_JOB})
+        for row in session.execute(QUERY, values)
     ]  # fmt: skip
+
+
+def waiting(row: Any) -> str | None:  # Any: a row of the query above
+    """Say which request the office has not made a job of."""
+    if row.servicetitan_job_id is None:
+        return None
+    return f"Waiting for the office to make a job of request {row.servicetitan_job_id.removeprefix(REQUEST)}"
 
 
 def why(job: Any) -> str:  # Any: a row with the columns of a queue job
@@ -66,12 +89,43 @@ def why(job: Any) -> str:  # Any: a row with the columns of a queue job
     if job.job_status == "processing":
         return "Being sent now"
     if job.is_paused:
-        return "Waiting: the provider does not answer, we try again by ourselves"
+        because = f" ({job.last_reason})" if job.last_reason else ""
+        return f"Waiting: the provider does not answer{because}, we try again by ourselves"
     if job.attempts:
         return (
             f"{tries(job).capitalize()} did not work, next one follows: {job.error_msg or 'no reason kept'}"
         )
     return "Waiting for its turn"
+
+
+def next_try(job: Any) -> str:  # Any: as above
+    """Say when a delivery is tried next: in its turn, and not before its provider's rest is over."""
+    if job.job_status != "pending":
+        return "–"
+    at: datetime = job.scheduled_at
+    if job.is_paused and job.next_probe_at:
+        at = max(at, job.next_probe_at)
+    return "now" if at <= clock.now() else ago(at)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Deliveries that should have gone out long ago."""
+
+    seconds: float
+    jobs: int
+
+
+def read_alarm() -> Alarm | None:
+    """Say whether the oldest due delivery waits longer than a healthy system lets it."""
+    row = db.session.execute(OLDEST, {"late": LATE_SECONDS}).one()
+    return Alarm(float(row.seconds), row.jobs) if row.jobs else None
+
+
+@staff.context_processor
+def offer_alarm() -> dict[str, object]:
+    """Let every page of the office sound it."""
+    return {"read_alarm": read_alarm}
 
 
 def tries(job: Any) -> str:  # Any: as above

@@ -51,3 +51,19 @@ def test_the_providers_wish_wins_when_it_is_longer(asked: float, least: float, m
 
 def test_every_kind_of_job_has_a_handler() -> None:
     assert set(HANDLERS) == set(JobType)
+
+
+def test_what_others_hold_up_is_looked_at_again_within_minutes_however_often_it_waited() -> None:
+    later = backoff.decide(replace(JOB, defer_count=50), ProviderError(Outcome.THROTTLED, "busy"))
+    assert 160 <= later.seconds <= 320
+
+
+def test_a_pause_is_never_shorter_for_being_asked_for() -> None:
+    later = backoff.decide(JOB, ProviderError(Outcome.THROTTLED, "busy", retry_after=0))
+    assert later.seconds >= 2.5
+
+
+def test_a_conflict_is_tried_again_and_counts() -> None:
+    conflict = ProviderError(Outcome.PERMANENT, "jobs.create: 409", status=409)
+    assert backoff.decide(JOB, conflict).uses_attempt
+    assert backoff.decide(replace(JOB, attempts=2), conflict).outcome is JobOutcome.EXHAUSTED

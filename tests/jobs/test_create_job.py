@@ -3,11 +3,12 @@
 import pytest
 from sqlalchemy import Engine
 
-from app.jobs import runner
+from app.jobs import attribute_job, create_job, lease, runner
 from app.jobs.process import Process
 from app.outbox import JobType
-from app.providers.ports import JobStatus
-from tests.jobs.booked import Wish, book, booking, cancel, do, during, hurry, job_of, rows, run_all, run_type
+from app.providers.ports import JobStatus, WebTouch
+from tests.jobs.booked import Wish, book, booking, cancel, do, during, job_of, rows, run_all, run_type
+from tests.jobs.upstream_office import office
 from tests.providers.simulated import JOBS, Simulator
 
 CREATE = JobType.CREATE_JOB
@@ -158,15 +159,6 @@ def test_an_unclear_create_of_a_cancelled_booking_only_looks(process: Process, s
     assert sim.effects("servicetitan", "job") == []
 
 
-def test_a_window_that_is_gone_upstream_makes_no_job(process: Process, sim: Simulator) -> None:
-    key = "ac1:1011:41:20200101T150000Z:20200101T170000Z"
-    booking_id = book(process, Wish(key=key))
-    refused = run_type(process, booking_id, CREATE)
-    assert (refused.status, refused.outcome) == ("failed", "permanent")
-    assert sim.effects("servicetitan", "job") == []
-    assert "not open" in booking(process, booking_id).needs_attention
-
-
 def test_the_confirmations_do_not_wait_once_the_job_exists(process: Process) -> None:
     booking_id = book(process)
     assert (
@@ -179,16 +171,99 @@ def test_the_confirmations_do_not_wait_once_the_job_exists(process: Process) -> 
         assert job_of(process, booking_id, kind).outcome == "ok"
 
 
-def test_a_booking_that_moved_meanwhile_is_put_before_the_office(process: Process) -> None:
+def test_a_booking_that_moved_meanwhile_is_moved_there_too(process: Process) -> None:
     booking_id = book(process)
     service = process.adapters.field_service
     sql = (
-        "UPDATE bookings SET preferred_time = preferred_time + interval '1 day', window_end = window_end + interval '1 day'"
-        " WHERE id = :id"
+        "UPDATE bookings SET preferred_time = preferred_time + interval '1 day', window_end = window_end + interval '1 day',"
+        " version = version + 1 WHERE id = :id"
     )
     service.create_job = during(service, "create_job", lambda: do(process, sql, id=booking_id))
-    hurry(process)
     run_type(process, booking_id, CREATE)
+    assert job_of(process, booking_id, JobType.MOVE_JOB).dedupe_key == f"{JobType.MOVE_JOB}:{booking_id}:2"
+    run_all(process)
     row = booking(process, booking_id)
-    assert row.status == "confirmed"
-    assert "before the move" in row.needs_attention
+    assert (row.status, row.needs_attention) == ("confirmed", None)
+    visit = service.get_visit(row.servicetitan_job_id)
+    assert (visit.starts_at, visit.ends_at) == (row.preferred_time, row.window_end)
+
+
+def test_the_appointment_and_the_standing_are_stored_with_the_job(process: Process) -> None:
+    booking_id = book(process)
+    run_all(process)
+    row = booking(process, booking_id)
+    visit = process.adapters.field_service.get_visit(row.servicetitan_job_id)
+    assert (row.servicetitan_appointment_id, row.upstream_status) == (visit.appointment_id, "scheduled")
+
+
+def test_a_customer_the_office_does_not_serve_gets_no_job(process: Process, sim: Simulator) -> None:
+    run_type(process, book(process), CREATE)
+    customer = next(iter(sim.world.office.customers))
+    office(sim, "patch", f"customers/{customer}", doNotService=True)
+    booking_id = book(process, Wish(day=3))
+    assert run_type(process, booking_id, CREATE).outcome == "permanent"
+    row = booking(process, booking_id)
+    assert (row.status, row.needs_attention) == ("pending", create_job.NO_SERVICE)
+    assert len(sim.effects("servicetitan", "job")) == 1
+
+
+def test_a_number_not_to_be_texted_there_is_not_texted_by_us(process: Process, sim: Simulator) -> None:
+    run_type(process, book(process), CREATE)
+    office(sim, "post", "do-not-text", phone="6025550123")
+    booking_id = book(process, Wish(day=3))
+    run_all(process)
+    kept = rows(process, "SELECT method, booking_id FROM consents WHERE action = 'opt_out'")
+    assert [tuple(row) for row in kept] == [("webhook", booking_id)]
+    assert run_type(process, booking_id, JobType.SEND_SMS).outcome == "cancelled"
+    assert booking(process, booking_id).status == "confirmed"
+
+
+def test_the_order_says_where_the_booking_came_from(process: Process, sim: Simulator) -> None:
+    first, second = book(process), book(process, Wish(day=3))
+    orders = []
+    for booking_id in (first, second):
+        job = lease.job_of(process_row(process, booking_id))
+        facts = process.transact(lambda session, job=job: create_job.prepare(session, process, job))
+        orders.append(facts.order)
+    assert [order.is_first_time for order in orders] == [True, False]
+    assert (orders[0].zip_code, orders[0].booking_source) == ("85201", "paid_search")
+    assert orders[0].touch == WebTouch("http://127.0.0.1:1/", utm_source="google", gclid="click-1")
+
+
+def test_attribution_follows_the_job_and_never_holds_it_up(process: Process, sim: Simulator) -> None:
+    booking_id = book(process)
+    sim.fault("servicetitan", "error", "POST", "/job-attributions", status=400)
+    run_all(process)
+    assert booking(process, booking_id).status == "confirmed"
+    assert job_of(process, booking_id, JobType.ATTRIBUTE_JOB).outcome == "permanent"
+    assert booking(process, booking_id).needs_attention is None
+    told = book(process, Wish(day=3))
+    run_all(process)
+    assert job_of(process, told, JobType.ATTRIBUTE_JOB).outcome == "ok"
+
+
+def test_a_booking_that_came_from_nowhere_is_not_attributed(process: Process) -> None:
+    booking_id = book(process)
+    do(process, "UPDATE bookings SET attribution = '{}'")
+    run_all(process)
+    assert rows(process, "SELECT 1 FROM queue_jobs WHERE job_type = :type", type=JobType.ATTRIBUTE_JOB) == []
+    assert booking(process, booking_id).status == "confirmed"
+
+
+def test_a_touch_has_the_shape_the_reports_take() -> None:
+    last = {"landing_path": "/", "gclid": "g", "referrer_origin": "https://www.example.com", "ttclid": "t"}
+    touch = attribute_job.read_touch({"last": last}, "https://book.example.com/")
+    assert touch == WebTouch("https://book.example.com/", "https://www.example.com", gclid="g")
+    hosted = attribute_job.read_touch({"last": {"landing_path": "https://host.example/doors"}}, "https://b")
+    assert hosted == WebTouch("https://host.example/doors")
+    assert attribute_job.read_touch({"last": {"referrer_origin": "https://x"}}, "https://b") is None
+
+
+def process_row(process: Process, booking_id: object) -> object:
+    """Return the create job as a claim would find it."""
+    return rows(
+        process,
+        "SELECT * FROM queue_jobs WHERE booking_id = :id AND job_type = :type",
+        id=booking_id,
+        type=CREATE,
+    )[0]

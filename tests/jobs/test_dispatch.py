@@ -10,11 +10,12 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
-from app.jobs import dispatch, dispatcher, entry
+from app.jobs import dispatch, dispatcher, entry, runner
 from app.jobs.doorbell import Doorbell
 from app.jobs.process import Process
 from app.outbox import ORDERED, RULES, JobType
 from tests.jobs.booked import Wish, book, booking, do, hand_out, job_of, one, rows
+from tests.providers.simulated import Simulator
 
 CREATE = JobType.CREATE_JOB
 
@@ -81,7 +82,7 @@ def test_a_ring_that_does_not_get_through_is_taken_back_within_a_second(
 
 def test_without_redis_nothing_is_marked_at_all(process: Process, dead_doorbell: Doorbell) -> None:
     booking_id = book(process)
-    assert not dispatcher.one_round(process, dead_doorbell, is_slow_round=True)
+    assert dispatcher.one_round(process, dead_doorbell, is_slow_round=True) == dispatcher.REST
     assert job_of(process, booking_id, CREATE).dispatch_count == 0
     assert one(process, "SELECT now() - beat_at < interval '10 seconds' AS fresh FROM heartbeat").fresh
 
@@ -153,7 +154,31 @@ def test_a_provider_that_does_not_answer_is_left_alone_and_then_asked_once(proce
     do(process, "UPDATE provider_health SET next_probe_at = now() - interval '1 second'")
     assert len(hand_out(process)) == 1
     assert hand_out(process) == []
-    assert one(process, "SELECT state FROM provider_health").state == "half_open"
+    run_out(process)
+    assert one(process, "SELECT state FROM provider_health").state == "closed"
+    assert [ring.job_type for ring in hand_out(process) if ring.queue == "critical"] == [CREATE, CREATE]
+
+
+def run_out(process: Process) -> None:
+    """Run what was rung for."""
+    for row in rows(
+        process, "SELECT id FROM queue_jobs WHERE status = 'pending' AND dispatched_at IS NOT NULL"
+    ):
+        runner.run(process, row.id)
+
+
+def test_after_a_failed_probe_nobody_follows(process: Process, sim: Simulator) -> None:
+    for hour in (8, 10):
+        book(process, Wish(hour=hour))
+    do(
+        process,
+        "INSERT INTO provider_health (provider, state, failures, next_probe_at) VALUES ('servicetitan', 'open', 5, now())",
+    )
+    sim.fault("servicetitan", "error", status=503, times=0)
+    assert len(hand_out(process)) == 1
+    run_out(process)
+    assert hand_out(process) == []
+    assert one(process, "SELECT failures FROM provider_health").failures == 6
 
 
 def test_other_providers_keep_flowing(process: Process) -> None:
@@ -173,6 +198,16 @@ def test_two_dispatchers_at_the_same_time_keep_to_one_window(process: Process) -
     with process.sessions.begin() as other:
         assert len(dispatch.mark(other, {"critical": 2}, 3)) == 2
         assert hand_out(process, room=2) == []
+
+
+def test_a_worker_that_was_killed_is_not_counted_for_long(process: Process, doorbell: Doorbell) -> None:
+    with Redis.from_url(process.settings.redis_url) as redis:
+        for name in ("alive", "alive-too", "killed"):
+            redis.sadd("rq:workers:notify", f"rq:worker:{name}")
+            if name != "killed":
+                redis.hset(f"rq:worker:{name}", "birth", "now")
+    assert doorbell.workers("notify") == 2
+    assert doorbell.workers("critical") == 1
 
 
 def test_every_job_type_has_rules_and_ordered_ones_are_of_one_provider() -> None:

@@ -102,14 +102,35 @@ def test_three_rescues_without_progress_are_poison(process: Process) -> None:
     assert booking(process, booking_id).needs_attention is not None
 
 
+def crash_after(process: Process, booking_id: object, known: dict[str, object]) -> None:
+    """Claim, store something, and be gone."""
+    claimed = runner.claim(process, job_of(process, booking_id, CREATE).id)
+    process.transact(lambda session: lease.keep(session, claimed.lease, known))
+    expire_leases(process)
+    sweep.sweep(process)
+
+
 def test_progress_forgives_earlier_rescues(process: Process) -> None:
     booking_id = book(process)
-    for _ in range(4):
-        claimed = runner.claim(process, job_of(process, booking_id, CREATE).id)
-        process.transact(lambda session, at=claimed.lease: lease.keep(session, at, {"customer_id": "1"}))
-        expire_leases(process)
-        sweep.sweep(process)
+    for number in range(4):
+        crash_after(process, booking_id, {f"step_{number}": "1"})
     assert job_of(process, booking_id, CREATE).status == "pending"
+
+
+def test_getting_as_far_as_the_last_time_is_no_progress(process: Process) -> None:
+    booking_id = book(process)
+    for number in range(3):
+        crash_after(process, booking_id, {"customer_id": str(number)})
+    buried = job_of(process, booking_id, CREATE)
+    assert (buried.status, buried.outcome) == ("failed", "poison")
+
+
+def test_a_worker_that_dies_at_the_last_attempt_is_the_end(process: Process) -> None:
+    booking_id = book(process)
+    do(process, "UPDATE queue_jobs SET attempts = max_attempts - 1 WHERE job_type = :type", type=CREATE)
+    crash_after(process, booking_id, {"customer_id": "1"})
+    buried = job_of(process, booking_id, CREATE)
+    assert (buried.status, buried.outcome, buried.attempts) == ("failed", "poison", buried.max_attempts)
 
 
 def test_progress_starts_the_lease_anew(process: Process) -> None:

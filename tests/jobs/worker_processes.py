@@ -49,7 +49,7 @@ def running(settings: Settings, log: Path, *role: str) -> Iterator[subprocess.Po
         child.wait()
 
 
-def wait_until(happened: Callable[[], object], within: float = 60.0, every: float = 0.02) -> None:
+def wait_until(happened: Callable[[], object], within: float = 180.0, every: float = 0.02) -> None:
     """Wait for something; fail when it does not happen in time."""
     end = time.monotonic() + within
     while not happened():

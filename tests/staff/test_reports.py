@@ -154,7 +154,7 @@ def test_deliveries_and_messages_are_counted_by_what_became_of_them(
     assert rows["servicetitan.create_job"][:4] == ["1", "0", "1", "0"]
     assert rows["twilio.send_sms"][:4] == ["1", "0", "0", "1"]
     messages = {row[0]: row[1:] for row in read_csv(client.get("/staff/reports/messages.csv").text)}
-    assert messages["confirmation (email)"] == ["1", "0", "1", "0", "0.0"]
+    assert messages["confirmation (email)"] == ["1", "0", "1", "0", "0", "0.0"]
 
 
 def test_unmet_demand_is_counted_by_zip_code(client: PageClient, session: Session) -> None:

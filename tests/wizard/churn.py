@@ -12,7 +12,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from app.booking import changes, slot_sync
-from app.booking.errors import SlotTaken
+from app.booking.changes import Mover
+from app.booking.errors import NotMovable, SlotTaken
 from app.booking.slot_sync import AreaDay, UpstreamWindow, UpstreamZone
 from app.config import Settings
 from app.web import transaction
@@ -29,6 +30,7 @@ class Churn:
 
     def __init__(self, app: Flask, database: Engine, settings: Settings) -> None:
         self.app, self.database, self.settings = app, database, settings
+        self.mover = Mover("visitor", timedelta(hours=2), settings.privacy_hash_key)
         self.lock = threading.Lock()
         self.areas: list[uuid.UUID] = []
         self.slots: dict[uuid.UUID, list[SlotRow]] = {}
@@ -91,12 +93,10 @@ class Churn:
         slot = rng.choice(self.slots[found[1]])
         with self.app.app_context():
             try:
-                transaction.run(
-                    lambda session: changes.move(session, found[0], slot.id, lead=timedelta(hours=2))
-                )
-            except SlotTaken:
+                moved = transaction.run(lambda session: changes.move(session, found[0], slot.id, self.mover))
+            except (SlotTaken, NotMovable):
                 return "not moved"
-        return "moved"
+        return "moved" if moved.changed else "not moved"
 
     def cancel(self, rng: random.Random, _address: str) -> str:
         """Cancel a random booking."""

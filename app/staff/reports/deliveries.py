@@ -15,7 +15,9 @@ JOBS = text(
 )
 MESSAGES = text(
     "SELECT template || ' (' || type || ')', count(*) AS messages, count(*) FILTER (WHERE status = 'sent'),"
-    " count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'failed')"
+    " count(*) FILTER (WHERE status = 'pending'),"
+    " count(*) FILTER (WHERE status = 'failed' AND error_msg LIKE 'skipped: %'),"
+    " count(*) FILTER (WHERE status = 'failed' AND NOT coalesce(error_msg LIKE 'skipped: %', false))"
     " FROM notifications WHERE created_at >= :starts_at AND created_at < :ends_at GROUP BY template, type ORDER BY messages DESC, 1"
 )
 
@@ -32,8 +34,8 @@ def messages(session: Session, ask: Ask) -> list[Row]:
     """Return a row for every kind of message and channel."""
     found = session.execute(MESSAGES, {"starts_at": ask.span.starts_at, "ends_at": ask.span.ends_at})
     return [
-        (name, count, sent, waiting, failed, share(sent, count))
-        for name, count, sent, waiting, failed in found
+        (name, count, sent, waiting, skipped, failed, share(sent, count - skipped))
+        for name, count, sent, waiting, skipped, failed in found
     ]
 
 
@@ -58,7 +60,7 @@ REPORTS = (
         purpose="E-mails and texts by kind. «Sent» means the provider took it.",
         columns=(
             Column("Message", Kind.WORDS), Column("All", total=True), Column("Sent", total=True), Column("Waiting", total=True),
-            Column("Failed", total=True), Column("Sent of all", Kind.SHARE),
+            Column("Not needed any more", total=True), Column("Failed", total=True), Column("Sent of all needed", Kind.SHARE),
         ),
         rows=messages,
         chart=Chart(ChartKind.BAR, "Messages by kind", 0, (1,)),
