@@ -29,6 +29,7 @@ OFFICE = (
     "slots",
     "leads",
     "texts",
+    "messages",
     "reports/overview",
     "reports/funnel",
     "reports/sources",

@@ -1,9 +1,9 @@
 """Figures that live in the database, read when a monitor asks: the queue, the providers, the partitions, the clocks."""
 
-import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily
@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import QueuePool, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import clock
 from app.extensions import db
 
 
@@ -119,14 +120,14 @@ FIGURES = (
     ),
 )
 VERSION: str = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["version"]
-DATABASE_TIME = text("SELECT extract(epoch FROM clock_timestamp())")
+DATABASE_TIME = text("SELECT clock_timestamp()")
 
 
 def clock_skew() -> float:
     """Return by how many seconds this machine's clock is ahead of the database's."""
-    before = time.time()
-    database = float(db.session.execute(DATABASE_TIME).scalar_one())
-    return (before + time.time()) / 2 - database
+    before = clock.now()
+    database: datetime = db.session.execute(DATABASE_TIME).scalar_one()
+    return ((before + (clock.now() - before) / 2) - database).total_seconds()
 
 
 class DatabaseFigures(Collector):
