@@ -41,6 +41,11 @@ class Booking(Base):
             "upstream_slot_key",
             postgresql_where=text("upstream_slot_key IS NOT NULL"),
         ),
+        Index(
+            "idx_bookings_attention",
+            "preferred_time",
+            postgresql_where=text("needs_attention IS NOT NULL"),
+        ),
         CheckConstraint("door_count BETWEEN 1 AND 50", name="bookings_door_count"),
         CheckConstraint("door_age BETWEEN 0 AND 150", name="bookings_door_age"),
         CheckConstraint("homeowner_status IN ('owner', 'renter')", name="bookings_homeowner_status"),

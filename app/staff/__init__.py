@@ -3,6 +3,7 @@
 from flask import Flask
 
 from app.staff import (
+    attention,
     audit,
     auth,
     bookings,
@@ -20,7 +21,21 @@ from app.staff import (
 from app.staff.pages import staff
 from app.staff.reports import views as report_views
 
-VIEWS = (overview, bookings, jobs, slots, leads, texts, report_views, partners, embed, messages, operations, audit)
+VIEWS = (
+    overview,
+    bookings,
+    attention,
+    jobs,
+    slots,
+    leads,
+    texts,
+    report_views,
+    partners,
+    embed,
+    messages,
+    operations,
+    audit,
+)
 
 
 def init_app(app: Flask) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.extensions import db
+from app.staff.attention import find_flagged
 from app.staff.days import Span, midnight, today
 from app.staff.pages import page, staff
 from app.staff.pending import find_missing
@@ -56,6 +57,7 @@ def overview() -> Response:
         day=day,
         figures=read_figures(session, day),
         missing=find_missing(session),
+        flagged=find_flagged(session),
         visits=read_visits(session, day),
         visits_tomorrow=read_visits(session, day + timedelta(days=1)),
         chart=drawing.draw(overview_report.REPORT, rows, {}),

@@ -184,3 +184,24 @@ def test_the_overview_is_calm_when_all_is_well(client: PageClient, session: Sess
     page = client.get("/staff/").text
     assert "Every open booking is in ServiceTitan." in page
     assert "Nobody is visited today." in page
+
+
+def test_a_flagged_booking_waits_on_the_first_page_until_somebody_has_seen_to_it(
+    client: PageClient, session: Session, settings: Settings
+) -> None:
+    reference = book(session, settings)
+    flag = text(
+        "UPDATE bookings SET needs_attention = 'ServiceTitan: another time', status = 'confirmed',"
+        " servicetitan_job_id = '77' WHERE reference = :reference"
+    )
+    session.execute(flag, {"reference": reference})
+    enter(client, session, Role.VIEWER)
+    shown = client.get("/staff/").text
+    assert "Needs a person" in shown
+    assert "ServiceTitan: another time" in shown
+    assert send(client, f"/staff/bookings/{reference}/seen-to").status_code == 403
+    enter(client, session, Role.DISPATCHER)
+    assert "off the list" in follow(client, send(client, f"/staff/bookings/{reference}/seen-to"))
+    assert "Needs a person" not in client.get("/staff/").text
+    assert value(session, "SELECT count(*) FROM audit_log WHERE action = 'booking_seen_to'") == 1
+    assert "nothing was waiting" in follow(client, send(client, f"/staff/bookings/{reference}/seen-to"))

@@ -22,7 +22,7 @@ SAMPLES = {
     "key": "direct",
     "name": "funnel",
 }
-SAMPLES["lead_id"] = SAMPLES["job_id"]
+SAMPLES["lead_id"] = SAMPLES["text_id"] = SAMPLES["job_id"]
 
 
 def addresses(app: Flask, method: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ ALTER TABLE consents
   DROP COLUMN actor,
   DROP COLUMN provider_ref,
   ALTER COLUMN phone_hash SET NOT NULL;
+DROP INDEX idx_bookings_attention;
 ALTER TABLE bookings
   DROP COLUMN servicetitan_appointment_id,
   DROP COLUMN upstream_status,
