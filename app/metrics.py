@@ -92,7 +92,6 @@ COUNTED = (
     counter("a1_auth_failures_total", "Logins refused", "login_refused"),
     counter("a1_csp_reports_total", "Reports of browsers about the content policy", "csp_report"),
     counter("a1_bugs_total", "Requests that ended in a fault of ours", "bug"),
-    counter("a1_callbacks_total", "Callbacks of providers", "callback", labels={"provider": "provider", "result": "result"}),
     counter("a1_job_attempts_total", "Runs of queue jobs", "job_completed", labels=JOB | {"outcome": "outcome"}),
     counter("a1_job_postponed_total", "Runs of queue jobs that will be tried again", "job_postponed", labels=JOB),
     counter("a1_job_declined_total", "Queue jobs that turned out not to be needed", "job_declined", labels=JOB),

@@ -19,7 +19,7 @@ from app.jobs.work import Abandoned, Declined, Desk, Handler, Job, LookAgainErro
 from app.models.booking import BookingStatus
 from app.models.queue_job import JobOutcome
 from app.outbox import JobType
-from app.providers.ports import JobStatus, Outcome, ProviderError, Visit, VisitStatus
+from app.providers.ports import Outcome, ProviderError, Visit, VisitStatus
 
 UNDER_WAY = {VisitStatus.WORKING, VisitStatus.DONE}
 CONFLICT = 409
@@ -83,7 +83,7 @@ def call(desk: Desk, facts: Facts) -> Visit | None:
         return None
     visit = service.get_visit(job_id)
     if visit is None:
-        raise ProviderError(Outcome.PERMANENT, "the job has no appointment any more")
+        raise ProviderError(Outcome.PERMANENT, "the job is cancelled there or has no appointment")
     if (visit.starts_at, visit.ends_at) == (facts.starts_at, facts.ends_at):
         return visit
     if visit.status in UNDER_WAY:
@@ -98,7 +98,7 @@ def call(desk: Desk, facts: Facts) -> Visit | None:
 
 
 def find_job_id(desk: Desk, facts: Facts) -> str | None:
-    """Look the job up: of a request by what the office made of it, else by our own id. Raise ProviderError."""
+    """Look the job up: of a request by what the office made of it, else by our own id."""
     service = desk.process.adapters.field_service
     if facts.job_id is not None:
         found = service.find_request_job(facts.job_id.removeprefix(upstream.REQUEST))
@@ -106,8 +106,6 @@ def find_job_id(desk: Desk, facts: Facts) -> str | None:
         found = service.find_job(facts.booking_id)
         if found is None and facts.may_be_coming:
             look_twice(desk)
-    if found is not None and found.status is JobStatus.CANCELLED:
-        raise ProviderError(Outcome.PERMANENT, "the job is cancelled there")
     return found.job_id if found else None
 
 

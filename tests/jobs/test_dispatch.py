@@ -58,7 +58,8 @@ def test_a_ring_reaches_a_worker_which_does_the_job(process: Process, doorbell: 
     work_off(process, "critical")
     assert booking(process, booking_id).status == "confirmed"
     dispatch.dispatch(process, doorbell)
-    work_off(process, "notify")
+    for queue in ("notify", "sync"):
+        work_off(process, queue)
     assert {row.status for row in rows(process, "SELECT status FROM notifications")} == {"sent"}
     with Redis.from_url(process.settings.redis_url) as redis:
         assert redis.keys("rq:job:*") == []

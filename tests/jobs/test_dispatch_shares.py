@@ -106,6 +106,21 @@ def test_what_waited_longest_goes_first_of_all_that_waited_long(process: Process
     assert one(process, "SELECT booking_id FROM queue_jobs WHERE id = :id", id=first).booking_id == low
 
 
+def test_what_waited_long_goes_before_another_providers_fresh_jobs(process: Process) -> None:
+    book(process)
+    do(
+        process,
+        "UPDATE queue_jobs SET priority = 0, scheduled_at = now() - interval '6 minutes' WHERE job_type = :mail",
+        mail=EMAIL,
+    )
+    do(
+        process,
+        "UPDATE queue_jobs SET scheduled_at = now() - interval '1 second' WHERE job_type = :sms",
+        sms=SMS,
+    )
+    assert kinds(process, 1) == [EMAIL]
+
+
 def test_no_backlog_of_the_urgent_keeps_the_least_urgent_waiting_for_ten_minutes(process: Process) -> None:
     """Each minute brings more urgent jobs than are done; the plain one is handed out before ten minutes are over."""
     plain = book(process, Wish(hour=8))

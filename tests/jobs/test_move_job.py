@@ -346,6 +346,22 @@ def test_the_window_is_asked_for_once_more_and_the_new_place_is_counted(
     )
 
 
+def test_a_visit_that_is_there_already_is_asked_nothing(
+    process: Process, sim: Simulator, made: uuid.UUID
+) -> None:
+    """Nor is it a failure when the technician is on the way to where the booking stands."""
+    moved_to(process, made, 4)
+    move(process, made, open_here(process, real_windows(process)[0], 5, 10).id)
+    looked = len(sim.calls("/availability/slots"))
+    run_type_of_version(process, made, 2)
+    assert len(sim.calls("/availability/slots")) == looked + 1
+    (job,) = sim.world.office.jobs.values()
+    job.appointments[0].status = "Working"
+    assert run_type(process, made, MOVE).outcome == "ok"
+    assert len(sim.calls("/availability/slots")) == looked + 1
+    assert booking(process, made).needs_attention is None
+
+
 GONE = "ac1:1011:41:20200101T150000Z:20200101T170000Z"
 
 

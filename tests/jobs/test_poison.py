@@ -78,7 +78,7 @@ def test_a_payload_that_not_even_giving_up_can_read_is_buried_all_the_same(proce
     book(process)
     do(
         process,
-        "UPDATE queue_jobs SET payload = '[]', deadline_at = now() - interval '1 second' WHERE job_type = :sms",
+        "UPDATE queue_jobs SET payload = to_jsonb(CAST('?' AS text)), deadline_at = now() - interval '1 second' WHERE job_type = :sms",
         sms=SMS,
     )
     assert sweep.sweep(process) == 1
