@@ -6,9 +6,9 @@ run:
 test:
 	@./test
 
-# Everything breaks, at full size: figures as a Markdown table, in at most forty minutes.
+# Everything breaks, at full size: figures as a Markdown table, in about forty minutes.
 chaos:
-	@root="$$(pwd -P)"; . ./sandbox/setup.sh; timeout 2400 "$$A1_PYTHON" -m tests.chaos
+	@root="$$(pwd -P)"; . ./sandbox/setup.sh; timeout 2700 "$$A1_PYTHON" -m tests.chaos
 
 # How many jobs a second one worker delivers.
 bench:

@@ -28,14 +28,15 @@ def delay(tries: int) -> float:
     return min(LONGEST, FIRST * 4.0 ** min(tries, 8)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
-def decide(job: Job, error: ProviderError) -> Later | Abandoned:
+def decide(job: Job, error: ProviderError, *, is_probe: bool = False) -> Later | Abandoned:
     """Choose by the outcome's class. `job.attempts` counts the attempts before this one.
 
-    A conflict may be our own earlier call: the next try looks for it, or repeats the same key.
+    A conflict may be our own earlier call: the next try looks for it, or repeats the same key. A probe that failed costs
+    its job nothing: the provider was known to be away, and the same job may be asked to look again and again.
     """
     if error.outcome is Outcome.PERMANENT and error.status != CONFLICT:
         return Abandoned(JobOutcome.PERMANENT, error.reason, error.code)
-    free = error.outcome in FREE
+    free = error.outcome in FREE or is_probe
     if not free and job.attempts + 1 >= job.max_attempts:
         return Abandoned(JobOutcome.EXHAUSTED, error.reason, error.code)
     wait = delay(min(job.defer_count, LONGEST_FREE) if free else job.attempts)

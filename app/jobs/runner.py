@@ -36,10 +36,11 @@ from app.providers.ports import Outcome, ProviderError
 
 @dataclass(frozen=True)
 class Claimed:
-    """A job that is ours, and what its handler read for the call."""
+    """A job that is ours, and what its handler read for the call. A probe asks on behalf of every job that waits."""
 
     lease: Lease
     facts: object
+    is_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ def try_claim(session: Session, process: Process, job_id: uuid.UUID) -> Claimed 
         elif way is Way.PROBE and not circuit.take_probe(session, provider, process.lease_seconds):
             leases.leave(session, job)
         else:
-            return Claimed(leases.take(session, job, process.lease_seconds), facts)
+            lease = leases.take(session, job, process.lease_seconds)
+            return Claimed(lease, facts, is_probe=way is Way.PROBE)
     return None
 
 
@@ -214,7 +216,7 @@ def write(
         unknown = ProviderError(Outcome.UNCERTAIN, str(ended))
         settle_failure(session, process, job, backoff.decide(job, unknown))
     else:
-        settle_failure(session, process, job, backoff.decide(job, ended))
+        settle_failure(session, process, job, backoff.decide(job, ended, is_probe=claimed.is_probe))
     if not isinstance(ended, CrashedError):  # that says nothing about the provider
         circuit.note(session, RULES[job.job_type].provider, provider_error(ended))
 

@@ -1,5 +1,6 @@
 """The chapters of the chaos run: which scenarios share one product, and how large each is."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +68,19 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
-def shared(
-    folder: Path, names: list[str], scale: Scale, lease: int = LEASE
-) -> Iterator[tuple[str, list[Figure]]]:
-    """Run scenarios one after the other on one product, and give out each one's figures as they come."""
-    with running_product(folder / "product", JOB_LEASE_SECONDS=str(lease)) as product:
+def scenario(product: Product, folder: Path, name: str, scale: Scale) -> list[Figure]:
+    """Run one scenario by its name on a running product; `folder` is for what it writes down."""
+    return SCENARIOS[name](product, folder / name.replace(" ", "-"), scale)
+
+
+def all_of(folder: Path, names: list[str], scale: Scale, ends: float) -> Iterator[tuple[str, list[Figure]]]:
+    """Run scenarios one after the other on one product, and give out each one's figures as they come.
+
+    None begins after the moment `ends`: what was not reached is said so, and counts as missed.
+    """
+    with running_product(folder / "product", JOB_LEASE_SECONDS=str(LEASE)) as product:
         for name in names:
-            yield name, SCENARIOS[name](product, folder / name.replace(" ", "-"), scale)
+            if time.monotonic() > ends:
+                yield name, [Figure("not reached in time", "-", "run it alone with --only", good=False)]
+            else:
+                yield name, scenario(product, folder, name, scale)

@@ -1,25 +1,23 @@
 """The delivery contract as a machine that hypothesis drives: any order of events, and what must hold after each."""
 
 import re
+import time
 import uuid
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from flask import Flask
+from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.booking.manage_links import token_of
-from app.config import Settings
 from app.jobs import runner, sweep
-from app.jobs.process import Process
 from app.providers.twilio_signature import signature
 from tests.chaos import verdict
+from tests.chaos.house import Database, House
 from tests.factories import SlotRow, add_area, add_slot
-from tests.providers.simulated import Simulator
 from tests.wizard.ready import ReadyVisit, ready_visits
 
 WINDOWS = 4
@@ -54,44 +52,19 @@ JOBS_WRONG = (
 )
 
 
-@dataclass(frozen=True)
-class House:
-    """What the machine works on: the real application, a real database, a worker's process, the simulator."""
-
-    app: Flask
-    settings: Settings
-    database: Engine
-    owner: Engine
-    process: Process
-    sim: Simulator
-
-
-class Database:
-    """Just enough of a product for the verdict's questions."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    def rows(self, sql: str, **values: Any) -> list[Any]:
-        """Read or change something."""
-        with self.engine.begin() as connection:
-            result = connection.execute(text(sql), values)
-            return list(result) if result.returns_rows else []
-
-    def one(self, sql: str, **values: Any) -> Any:
-        """Read one value."""
-        found = self.rows(sql, **values)
-        return found[0][0] if found else None
-
-
 class Contract(RuleBasedStateMachine):
     """Homeowners, workers and providers in any order; `house` is set before it runs."""
 
     house: House
+    ends: float = float("inf")  # after that moment no further history begins
+    histories: ClassVar[list[None]] = []
 
     @initialize()
     def open(self) -> None:
         """Start with empty books, four windows and two crews."""
+        if time.monotonic() > self.ends:
+            reject()
+        self.histories.append(None)
         house = self.house
         self.db = Database(house.database)
         with house.owner.begin() as connection:

@@ -65,13 +65,30 @@ def crew(
     each: int = 2,
 ) -> Iterator[Crew]:
     """Send the product's own workers of these queues away and let others do their work meanwhile."""
+    with away(product, queues), helpers(product, extra, queues, each) as people:
+        yield people
+
+
+@contextmanager
+def away(product: Product, queues: tuple[str, ...] = QUEUES) -> Iterator[None]:
+    """Send the product's own workers of these queues away for a while."""
     supervisor, names = product.stack.supervisor, [f"worker-{queue}" for queue in queues]
     for name in names:
         supervisor.pause(name)
+    try:
+        yield
+    finally:
+        for name in names:
+            supervisor.resume(name)
+
+
+@contextmanager
+def helpers(
+    product: Product, extra: Mapping[str, str] | None = None, queues: tuple[str, ...] = QUEUES, each: int = 2
+) -> Iterator[Crew]:
+    """Let workers of our own work beside the product's."""
     people = Crew(product, extra or {}, queues, each)
     try:
         yield people
     finally:
         people.stop()
-        for name in names:
-            supervisor.resume(name)

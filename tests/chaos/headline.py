@@ -4,11 +4,10 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.chaos import quiet, verdict
 from tests.chaos.clients import LIVELY, Crowd
-from tests.chaos.product import Product, running_product
+from tests.chaos.product import Product
 from tests.chaos.schedule import BadProviders, Saboteur, planned
 from tests.chaos.verdict import Figure
 
@@ -24,7 +23,6 @@ class Size:
     faults: int
     seed: int
     at_once: int = 8
-    lease: int = 24
     pace: float = 1.0
 
 
@@ -43,33 +41,29 @@ def zips(product: Product) -> list[str]:
     return chosen
 
 
-def run(folder: Path, size: Size) -> list[Figure]:
+def run(product: Product, size: Size) -> list[Figure]:
     """Book under fire, wait until it is quiet, and judge."""
-    with running_product(folder, JOB_LEASE_SECONDS=str(size.lease)) as product:
-        crowd = Crowd(product, zips(product), size.seed, LIVELY)
-        saboteur = Saboteur(product, planned(size.seed, size.faults), size.seed)
-        people = threading.Thread(
-            target=crowd.run,
-            args=(size.bookings, size.at_once),
-            kwargs={"over": 0.9 * size.faults * size.pace},
-        )
-        began = time.monotonic()
-        with BadProviders(product, size.seed) as providers:
-            people.start()
-            saboteur.work(size.pace)
-            people.join()
-        booked_after = time.monotonic() - began
-        return [
-            verdict.told("people", size.bookings),
-            verdict.told("faults", sum(saboteur.done.values())),
-            *settle(product, crowd, saboteur.last_at),
-            verdict.told("provider calls meanwhile", providers.calls),
-            verdict.told("of them spoiled", f"{100 * providers.spoiled / max(1, providers.calls):.0f} %"),
-            verdict.told("changes of mind", dict(crowd.changes)),
-            verdict.told("answers", dict(sorted(crowd.statuses.items()))),
-            verdict.told("booked and broken for", f"{booked_after:.0f} s"),
-            *how_jobs_ended(product),
-        ]
+    crowd = Crowd(product, zips(product), size.seed, LIVELY)
+    saboteur = Saboteur(product, planned(size.seed, size.faults), size.seed)
+    over = 0.9 * size.faults * size.pace
+    people = threading.Thread(target=crowd.run, args=(size.bookings, size.at_once), kwargs={"over": over})
+    began = time.monotonic()
+    with BadProviders(product, size.seed) as providers:
+        people.start()
+        saboteur.work(size.pace)
+        people.join()
+    lasted = time.monotonic() - began
+    return [
+        verdict.told("people", size.bookings),
+        verdict.told("faults", sum(saboteur.done.values())),
+        *settle(product, crowd, saboteur.last_at),
+        verdict.told("provider calls meanwhile", providers.calls),
+        verdict.told("of them spoiled", f"{100 * providers.spoiled / max(1, providers.calls):.0f} %"),
+        verdict.told("changes of mind", dict(crowd.changes)),
+        verdict.told("answers", dict(sorted(crowd.statuses.items()))),
+        verdict.told("booked and broken for", f"{lasted:.0f} s"),
+        *how_jobs_ended(product),
+    ]
 
 
 def settle(product: Product, crowd: Crowd, last_fault_at: float) -> list[Figure]:

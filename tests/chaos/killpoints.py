@@ -5,20 +5,22 @@ from pathlib import Path
 from app.jobs.killpoint import Point
 from tests.chaos import quiet, verdict
 from tests.chaos.clients import Crowd, Habits
-from tests.chaos.crew import crew
+from tests.chaos.crew import away, helpers
 from tests.chaos.headline import zips
 from tests.chaos.product import Product
 from tests.chaos.verdict import Figure
 
 DELIVERED_WITHIN = 240.0
+QUEUES = ("critical", "notify")  # whatever the other one does, it does with the product's own worker
 JOBS_OF_A_BOOKING = 3  # the visit, an e-mail, a text
 
 
 def run(product: Product, folder: Path, kills: int, points: tuple[Point, ...] = tuple(Point)) -> list[Figure]:
     """Kill at each place at least so many times, and see what came of the jobs."""
     figures = []
-    for number, point in enumerate(points):
-        figures += at(product, folder / point, point, kills, 100 + number)
+    with away(product, QUEUES):
+        for number, point in enumerate(points):
+            figures += at(product, folder / point, point, kills, 100 + number)
     return [*figures, *verdict.standing(product)]
 
 
@@ -26,7 +28,8 @@ def at(product: Product, notes: Path, point: Point, kills: int, seed: int) -> li
     """Let workers die at one place."""
     notes.mkdir(parents=True)
     crowd = Crowd(product, zips(product), seed, Habits(texts=1))
-    with crew(product, {"A1_KILL_AT": point, "A1_KILL_NOTES": str(notes)}) as workers:
+    order = {"A1_KILL_AT": point, "A1_KILL_NOTES": str(notes)}
+    with helpers(product, order, QUEUES, each=1 if kills < JOBS_OF_A_BOOKING else 2) as workers:
         crowd.run(-(-kills // JOBS_OF_A_BOOKING), 3)
         settled = quiet.wait(product, DELIVERED_WITHIN, hurry=True)
         deaths = workers.deaths

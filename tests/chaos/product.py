@@ -123,7 +123,7 @@ class Product:
     def kill_web_worker(self, choice: int) -> None:
         """Kill one of the web server's own workers; the server starts another."""
         pid = self.stack.supervisor.pid("web")
-        with suppress(OSError, IndexError):
+        with suppress(OSError, ZeroDivisionError):  # it is just starting again
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
             workers = [int(child) for child in children if b"granian" in _command(child)]
             os.kill(workers[choice % len(workers)], signal.SIGKILL)

@@ -97,18 +97,5 @@ def races(product: Product, each: int) -> list[Figure]:
         ]
     return [
         *figures,
-        verdict.exactly("visits at another time than booked", wrong_times(product), 0),
         *verdict.standing(product),
     ]
-
-
-def wrong_times(product: Product) -> int:
-    """Count live bookings whose visit at ServiceTitan stands at another time."""
-    there: dict[str, str] = {}
-    for effect in product.effects("servicetitan"):
-        if effect["key"] and effect["data"].get("start"):
-            there[str(effect["key"])] = effect["data"]["start"]
-    rows = product.rows(
-        "SELECT id, to_char(preferred_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI') AS at FROM bookings WHERE status <> 'cancelled'"
-    )
-    return sum(str(row.id) in there and not there[str(row.id)].startswith(row.at) for row in rows)

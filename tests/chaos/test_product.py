@@ -1,13 +1,30 @@
 """The chaos run at the size that fits between all other tests; `make chaos` runs the same at full size."""
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.chaos import chapters, headline
 from tests.chaos.headline import Size
+from tests.chaos.product import Product, running_product
 from tests.chaos.verdict import Figure, table
 
-LEASE = 3
-NAMES = ("lost answers to COMMIT", "kill points", "callbacks", "changes of mind in mid-create", "links")
+LEASE = "3"
+NAMES = (
+    "lost answers to COMMIT",
+    "kill points",
+    "frozen worker",
+    "callbacks",
+    "changes of mind in mid-create",
+    "links",
+)
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    with running_product(tmp_path_factory.mktemp("chaos"), JOB_LEASE_SECONDS=LEASE) as running:
+        yield running
 
 
 def missed(title: str, figures: list[Figure]) -> str:
@@ -15,11 +32,11 @@ def missed(title: str, figures: list[Figure]) -> str:
     return "" if all(figure.good for figure in figures) else table(title, figures)
 
 
-def test_a_hundred_people_book_while_everything_breaks(tmp_path: Path) -> None:
-    size = Size(bookings=100, faults=50, seed=1, lease=LEASE, pace=0.8)
-    assert not missed("a hundred people, fifty faults", headline.run(tmp_path, size))
+def test_a_hundred_people_book_while_everything_breaks(product: Product) -> None:
+    figures = headline.run(product, Size(bookings=100, faults=50, seed=1, pace=0.8))
+    assert not missed("a hundred people, fifty faults", figures)
 
 
-def test_each_way_to_fail_by_itself(tmp_path: Path) -> None:
-    parts = chapters.shared(tmp_path, list(NAMES), chapters.SMALL, lease=LEASE)
-    assert not "".join(missed(name, figures) for name, figures in parts)
+@pytest.mark.parametrize("name", NAMES)
+def test_one_way_to_fail_by_itself(product: Product, tmp_path: Path, name: str) -> None:
+    assert not missed(name, chapters.scenario(product, tmp_path, name, chapters.SMALL))

@@ -151,6 +151,23 @@ def trucks(product: Product) -> int:
     return wrong
 
 
+def wrong_times(product: Product) -> int:
+    """Count live bookings whose visit at ServiceTitan stands at another time."""
+    there: dict[str, tuple[str, str]] = {}
+    for effect in product.effects("servicetitan", "all"):
+        if effect["kind"] in {"job", "reschedule"} and effect["key"]:
+            booking = str(effect["key"]).partition(":")[0]
+            there[booking] = max(
+                there.get(booking, ("", "")),
+                (effect["data"].get("repeated_at", effect["at"]), effect["data"]["start"]),
+            )
+    rows = product.rows(
+        "SELECT id, to_char(preferred_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI') AS at FROM bookings"
+        f" WHERE {LIVE} AND servicetitan_job_id IS NOT NULL"
+    )
+    return sum(not there[str(row.id)][1].startswith(row.at) for row in rows if str(row.id) in there)
+
+
 def refused_though_free(product: Product, crowd: Crowd) -> int:
     """Count people who were told that a window is taken which nobody has, and those who got no answer at all."""
     taken = {
@@ -174,6 +191,7 @@ def standing(product: Product) -> list[Figure]:
         exactly("half states", half_states(product) or 0, 0),
         exactly("duplicate provider effects", duplicates(product) or 0, 0),
         exactly("visits wrong at ServiceTitan", trucks(product), 0),
+        exactly("visits there at another time", wrong_times(product), 0),
     ]
 
 

@@ -12,7 +12,7 @@ from app.jobs.circuit import Way
 from app.jobs.process import Process
 from app.outbox import JobType
 from app.providers.ports import Outcome, ProviderError
-from tests.jobs.booked import Wish, book, do, during, job_of, one, rows
+from tests.jobs.booked import Wish, book, do, during, job_of, one, rows, run_type
 from tests.providers.simulated import JOBS, Simulator
 
 CREATE = JobType.CREATE_JOB
@@ -269,3 +269,19 @@ def test_what_the_memory_keeps_fits_the_rule(process: Process) -> None:
     with process.sessions() as session:
         recent = session.execute(text("SELECT recent, calls FROM provider_health")).one()
     assert tuple(recent) == (0b111, circuit.MEMORY)
+
+
+def test_a_probe_that_fails_costs_its_job_no_attempt(process: Process, sim: Simulator) -> None:
+    booking = book(process, Wish(sms=False))
+    do(process, "UPDATE queue_jobs SET max_attempts = 2")
+    for state in ("closed", "open", "open", "open"):
+        do(
+            process,
+            "INSERT INTO provider_health (provider, state, next_probe_at) VALUES ('servicetitan', :state, now())"
+            " ON CONFLICT (provider) DO UPDATE SET state = :state, next_probe_at = now()",
+            state=state,
+        )
+        sim.fault("servicetitan", "error", status=503)
+        job = run_type(process, booking, CREATE)
+        assert (job.status, job.attempts) == ("pending", 1)
+    assert job.defer_count == 3
