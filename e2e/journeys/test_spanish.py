@@ -36,7 +36,7 @@ def test_a_booking_in_spanish_speaks_spanish_to_the_end(
     assert booking["locale"] == "es"
     assert evidence.settled_jobs(booking["id"])
     (text,) = evidence.texts(wizard.reference)
-    assert "su visita" in text["body"].lower()
+    assert "visita confirmada" in text["body"].lower()
     (mail,) = evidence.effects(booking)["klaviyo", "event"]
     assert mail["data"]["properties"]["locale"] == "es"
     (consent,) = evidence.rows("SELECT * FROM consents WHERE booking_id = :id", id=booking["id"])

@@ -29,7 +29,7 @@ def test_the_office_finds_a_booking_and_what_became_of_it(
     office.find(reference)
     expect(page.get_by_role("heading", level=1)).to_contain_text(reference)
     deliveries = page.get_by_role("region", name="Deliveries")
-    expect(deliveries.locator("tbody tr")).to_have_count(3)
+    expect(deliveries.locator("tbody tr")).to_have_count(4)
     expect(page.locator("main")).to_contain_text(evidence.booking(reference)["servicetitan_job_id"])
     expect(page.locator("main")).to_contain_text("office1")
 

@@ -24,7 +24,7 @@ TRACES = re.compile(
 )
 REFUSALS = (
     ("servicetitan", "/crm/v2/tenant/*/customers", 503),
-    ("servicetitan", "/jpm/v2/tenant/*/jobs", 400),
+    ("servicetitan", "/jpm/v2/tenant/*/jobs", 503),
     ("klaviyo", "/api/events", 422),
     ("twilio", "/Messages.json", 400),
 )
@@ -42,7 +42,7 @@ def person(stack: Stack) -> Iterator[tuple[Live, uuid.UUID, str]]:
     refuse_everything(live)
     booking_id = live.book(contact=CANARY)
     path = manage_path(live, booking_id)
-    wait_for(lambda: tried(live, booking_id), 90, "every job tried")
+    wait_for(lambda: not open_faults(live), 90, "every refusal met")
     seal = re.search(r'name="fs" value="([^"]+)"', live.web.get(path).text)[1]
     live.web.post(f"{path}/cancel", data={"fs": "wrong", "reason": "whistling"})
     live.web.post(f"{path}/cancel", data={"fs": seal, "reason": "whistling"})
@@ -66,12 +66,10 @@ def manage_path(live: Live, booking_id: uuid.UUID) -> str:
     return f"/manage/{token_of(bytes(nonce), live.env['PRIVACY_HASH_KEY'])}"
 
 
-def tried(live: Live, booking_id: uuid.UUID) -> bool:
-    """Say whether each kind of job of the booking has met its provider."""
-    untried = "SELECT count(*) FROM queue_jobs WHERE booking_id = :id AND attempts = 0 AND status = 'pending' AND scheduled_at <= now()"
-    return bool(
-        live.one("SELECT 1 FROM queue_jobs WHERE booking_id = :id LIMIT 1", id=booking_id)
-    ) and not live.one(untried, id=booking_id)
+def open_faults(live: Live) -> list[object]:
+    """Return the refusals that nobody has met yet: left open, they would meet the next test."""
+    found: list[object] = live.simulator.get("/__sim__/faults").json()["faults"]
+    return found
 
 
 def test_no_log_repeats_it(stack: Stack, person: tuple[Live, uuid.UUID, str]) -> None:
