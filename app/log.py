@@ -22,14 +22,8 @@ def configure(level: int = logging.INFO) -> None:
     Servers write to standard output; a command's standard output belongs to its answer, so there it is standard error.
     """
     stream = sys.stderr if os.environ.get("FLASK_RUN_FROM_CLI") == "true" else sys.stdout
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
-        name_error,
-    ]
     structlog.configure(
-        processors=[*shared, metrics.count, structlog.processors.JSONRenderer()],
+        processors=PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
@@ -37,7 +31,7 @@ def configure(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            foreign_pre_chain=[*SHARED, structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
@@ -61,4 +55,16 @@ def places(stack: TracebackType | None) -> list[str]:
     return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(stack)][-PLACES:]
 
 
+SHARED: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+    name_error,
+]
+# One list for the life of the process: loggers keep hold of it, and whoever listens in on them exchanges what is in it.
+PROCESSORS: list[structlog.typing.Processor] = [
+    *SHARED,
+    metrics.count,
+    structlog.processors.JSONRenderer(),
+]
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

@@ -49,7 +49,7 @@ FREE_TEXT = {"issue_note", "first_name", "last_name", "address_line1", "address_
         ("8500", "Enter a 5-digit ZIP code"),
         ("85O04", "Enter a 5-digit ZIP code"),
         ("\u0668\u0665\u0660\u0660\u0664", "Enter a 5-digit ZIP code"),
-        ("99999", "find ZIP code 99999"),
+        ("99997", "find ZIP code 99997"),
         ("85001", "85001 has only PO boxes"),
     ],
 )
