@@ -28,7 +28,20 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     babel.init_app(app, locale_selector=locale.current, default_translation_directories="translations")
     login.init_app(app, add_context_processor=False)
     compress.init_app(app)
-    for part in (assets, formats, request_log, headers, errors, health, site, wizard, manage, staff, webhooks, cli):
+    for part in (
+        assets,
+        formats,
+        request_log,
+        headers,
+        errors,
+        health,
+        site,
+        wizard,
+        manage,
+        staff,
+        webhooks,
+        cli,
+    ):
         part.init_app(app)
     return app
 

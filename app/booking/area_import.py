@@ -133,7 +133,8 @@ def is_reference_filled(session: Session) -> bool:
 def fill_reference(session: Session) -> int:
     """Replace the table of all ZIP codes with those in use today; answer how many there are."""
     zones = available_timezones()
-    rows = [entry for entry in zipcodes.list_all() if entry["active"]]  # slow, so before the transaction begins
+    # Decoding the list is slow, so it comes before the transaction begins.
+    rows = [entry for entry in zipcodes.list_all() if entry["active"]]
     session.execute(text("SET LOCAL statement_timeout = '120s'"))
     session.execute(text("DELETE FROM zip_codes"))
     connection: Any = session.connection().connection.driver_connection  # Any: COPY is psycopg's own
