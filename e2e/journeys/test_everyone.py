@@ -65,6 +65,7 @@ def walk_and_audit(wizard: Wizard, settle: Callable[[], None] = lambda: None) ->
             settle()
         if step != "done":
             wizard.answer(step)
+            settle()
             wizard.press(step)
     return found
 

@@ -2,6 +2,8 @@
 
 from playwright.sync_api import Locator, Page, expect
 
+from e2e.pages.windows import press_window
+
 
 class Manage:
     """One booking in the browser, by its link."""
@@ -43,9 +45,7 @@ class Manage:
 
     def pick(self, number: int = 1) -> str:
         """Press a window and give its id."""
-        label = self.windows.nth(number)
-        label.click()
-        return label.locator("input").input_value()
+        return press_window(self.page, self.windows, number)
 
     def press(self) -> None:
         """Press the button that moves."""

@@ -6,6 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Frame, Locator, Page, expect
 
+from e2e.pages.windows import press_window
+
 STEPS = ("zip", "issue", "doors", "ownership", "slot", "contact", "review")
 # Each visitor lives elsewhere, in another crew's zone than the last: a window of one ZIP code sells only once.
 _NUMBERS = (18, 20, 251, 201, 224, 301, 16, 21, 254, 281, 226, 308, 14, 28, 258, 283, 286, 345)
@@ -102,9 +104,7 @@ class Wizard:
 
     def pick_window(self, number: int = 1) -> str:
         """Press an arrival window and give its id: not the earliest, whose notice may run out while we walk on."""
-        label = self.windows.nth(number)
-        label.click()
-        return label.locator("input").input_value()
+        return press_window(self.frame, self.windows, number)
 
     def answer(self, step: str) -> None:
         """Fill in one step as the person would."""
