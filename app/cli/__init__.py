@@ -1,24 +1,41 @@
-"""Commands for the operator's shell: `flask --app wsgi <group> <command>`, one file a group."""
+"""Commands for the operator's shell: `flask --app wsgi <group> <command>`, one file a group, loaded when it is called."""
 
+from importlib import import_module
+
+from click import Command, Context
 from flask import Flask
+from flask.cli import AppGroup
 
-from app.cli import areas, consent, demo, doctor, partitions, partners, reports, scheduling_pro, slots, staff
-
-COMMANDS = (
-    areas.areas,
-    slots.slots,
-    partitions.partitions,
-    reports.reports,
-    staff.staff,
-    partners.partners,
-    consent.consent,
-    demo.demo,
-    scheduling_pro.scheduling_pro,
-    doctor.doctor,
+GROUPS = (
+    "areas",
+    "slots",
+    "partitions",
+    "reports",
+    "staff",
+    "partners",
+    "consent",
+    "demo",
+    "scheduling-pro",
+    "doctor",
 )
 
 
+class Groups(AppGroup):
+    """All groups by name. A server that serves pages loads none of them."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Return the names of all groups."""
+        return sorted({*super().list_commands(ctx), *GROUPS})
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        """Load the group of that name: the attribute and its module are called like it."""
+        if cmd_name not in GROUPS:
+            return super().get_command(ctx, cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: Command = getattr(import_module(f"app.cli.{name}"), name)
+        return command
+
+
 def init_app(app: Flask) -> None:
-    """Add every group."""
-    for command in COMMANDS:
-        app.cli.add_command(command)
+    """Offer every group."""
+    app.cli = Groups()

@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.config import Settings
 from app.log import log
 from app.providers import Adapters, build_adapters
-from app.web.transaction import TRIES, can_retry, sqlstate
+from app.sqlstate import OUT_OF_TIME, TRIES, can_retry, sqlstate
 
 T = TypeVar("T")
-OUT_OF_TIME = {"57014", "25P03", "25P04"}
 
 
 @dataclass(frozen=True)

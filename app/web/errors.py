@@ -7,8 +7,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from app.extensions import db
+from app.sqlstate import sqlstate
 from app.web.render import render_page
-from app.web.transaction import Unavailable, sqlstate
+from app.web.transaction import Unavailable
 
 DESIGNED = {403, 404, 410, 429, 500, 503}
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.analytics import events
 from app.analytics.events import Event, EventType
+from app.sqlstate import can_retry, sqlstate
 from app.web import locale, request_log, settings, transaction
 from app.web.headers import allow_frames
 from app.web.render import company, layout, render_page, wants_fragment
@@ -39,8 +40,8 @@ class EventsFailed(Exception):
 
 def is_lost_connection(error: DBAPIError) -> bool:
     """Say whether the whole transaction is gone, not only the events; a lock not had in time costs only them."""
-    code = transaction.sqlstate(error)
-    return transaction.can_retry(code) and code != "55P03"
+    code = sqlstate(error)
+    return can_retry(code) and code != "55P03"
 
 
 class EventsRest:
@@ -117,7 +118,7 @@ class Page:
         except DBAPIError as error:
             if is_lost_connection(error):
                 raise
-            log.warning("events_dropped", count=len(pending), sqlstate=transaction.sqlstate(error))
+            log.warning("events_dropped", count=len(pending), sqlstate=sqlstate(error))
 
 
 def run_visit(token: str, work: Callable[[Page], Response], *, lock: bool = False) -> Response:

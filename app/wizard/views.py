@@ -13,7 +13,8 @@ from app.analytics.events import EventType
 from app.booking.errors import NotBookable, SlotTaken
 from app.extensions import db
 from app.maintenance import partitions
-from app.web import request_log, settings, transaction
+from app.sqlstate import failed_constraint, failed_table, sqlstate
+from app.web import request_log, settings
 from app.web.render import wants_fragment
 from app.wizard import after, flow, leads, tokens, visitor
 from app.wizard import visit as visits
@@ -50,7 +51,7 @@ def answer(token: str, step_name: str) -> Response:
     except DBAPIError as error:
         if not is_missing_month(error):
             raise
-        log.error("partition_missing", table=transaction.failed_table(error))
+        log.error("partition_missing", table=failed_table(error))
         partitions.ensure(db.session())
         db.session.commit()
         return run_visit(token, take, lock=step.locks)
@@ -58,7 +59,7 @@ def answer(token: str, step_name: str) -> Response:
 
 def is_missing_month(error: DBAPIError) -> bool:
     """Say whether a booking found no partition: a check violation that names no constraint."""
-    return transaction.sqlstate(error) == "23514" and transaction.failed_constraint(error) is None
+    return sqlstate(error) == "23514" and failed_constraint(error) is None
 
 
 def show_step(page: Page, step: Step) -> Response:
