@@ -132,7 +132,9 @@ class Proxy:
 
     def _end(self, pair: tuple[socket.socket, socket.socket], *, reset: bool = False) -> None:
         with self._lock:
-            self._pairs.discard(pair)
+            if pair not in self._pairs:
+                return  # whoever took it out closes it: a second, polite close would forestall a reset
+            self._pairs.remove(pair)
         client, server = pair
         _close(client, reset=reset)
         _close(server, reset=False)
