@@ -17,7 +17,7 @@ from tests.chaos.product import Product
 
 PATIENCE = 120.0  # seconds a person presses the same button again
 HIDDEN = re.compile(r'name="(fs|submission_id)" value="([^"]+)"')
-WINDOW = re.compile(r'name="slot_id" value="([0-9a-f-]{36})"')
+WINDOW = re.compile(r'name="slot_id"\s+value="([0-9a-f-]{36})"')
 REFERENCE = re.compile(r'data-reference="(\w+)"')
 
 

@@ -1,5 +1,7 @@
 """Many people book while everything breaks: the run that the contract is about."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -12,6 +14,7 @@ from tests.chaos.schedule import BadProviders, Saboteur, planned
 from tests.chaos.verdict import Figure
 
 ZIPS_PER_ZONE = 4
+TUCSON = ("85701", "85704", "85705", "85710")  # one more crew: the metro area alone has no thousand windows
 SETTLED_WITHIN = 180.0
 
 
@@ -24,6 +27,13 @@ class Size:
     seed: int
     at_once: int = 8
     pace: float = 1.0
+
+
+def serve_more(product: Product) -> None:
+    """Open another city, as an operator would."""
+    for command in (("areas", "add", *TUCSON), ("slots", "sync")):
+        flask = [sys.executable, "-m", "flask", "--app", "wsgi", *command]
+        subprocess.run(flask, env=product.stack.process_environment(), check=True, capture_output=True)
 
 
 def zips(product: Product) -> list[str]:
@@ -43,6 +53,7 @@ def zips(product: Product) -> list[str]:
 
 def run(product: Product, size: Size) -> list[Figure]:
     """Book under fire, wait until it is quiet, and judge."""
+    serve_more(product)
     crowd = Crowd(product, zips(product), size.seed, LIVELY)
     saboteur = Saboteur(product, planned(size.seed, size.faults), size.seed)
     over = 0.9 * size.faults * size.pace

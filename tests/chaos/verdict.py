@@ -203,6 +203,7 @@ def judge(product: Product, crowd: Crowd, terminal_after: float | None) -> list[
     total_jobs = int(product.one("SELECT count(*) FROM queue_jobs WHERE booking_id IS NOT NULL"))
     return [
         told("bookings accepted", accepted),
+        told("how submits ended", dict(Counter(str(visit.answer) for visit in crowd.visits))),
         at_least(
             "of the submits on free windows accepted", 100 * accepted / max(1, accepted + refused), 99, " %"
         ),
