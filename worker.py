@@ -19,6 +19,7 @@ from app.jobs.doorbell import Doorbell
 from app.jobs.process import open_process
 from app.log import log as logger
 from app.outbox import QUEUES
+from app.pooling import Client
 from app.providers.ports import ProviderError
 
 RESTART_AFTER = 1.0
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_dispatcher() -> int:
     """Dispatch until a signal comes."""
-    process = open_process(load_settings(os.environ))
+    process = open_process(load_settings(os.environ), Client.DISPATCHER)
     logger.info("dispatcher_started")
     doorbell = Doorbell(process.settings.redis_url, job_timeout(process.lease_seconds))
     dispatcher.run_for_ever(process, doorbell, stop_on_signals())

@@ -55,6 +55,22 @@ class Settings:
     reporting_database_url: str = ""
     db_pool_size: int = 4
     db_pool_overflow: int = 2
+    db_pooler: str = "direct"
+    erasure_log_dir: str = ""
+    backup_dir: str = ""
+    backup_spool_dir: str = ""
+    backup_key: str = ""
+    backup_database_url: str = ""
+    backup_keep_days: int = 30
+    postgres_bindir: str = ""
+    retention_events_days: int = 30
+    retention_jobs_days: int = 30
+    retention_messages_days: int = 365
+    retention_slots_days: int = 365
+    retention_leads_days: int = 730
+    retention_records_years: int = 7
+    retention_allow_shorter: bool = False
+    archive_folder: str = ""
     redis_url: str = "redis://127.0.0.1:6379/0"
     port: int = 8000
     metrics_token: str = ""
@@ -109,7 +125,22 @@ class Settings:
         """Say whether real people use this process."""
         return self.app_env == "production"
 
+    @property
+    def erasures_folder(self) -> str:
+        """Return where erasures are written down outside the database: beside the backups, unless told otherwise."""
+        return self.erasure_log_dir or self.backup_dir
 
+
+# The shortest periods the product works with, and those that need RETENTION_ALLOW_SHORTER to be shortened further.
+SHORTEST = {
+    "retention_events_days": 7,
+    "retention_jobs_days": 7,
+    "retention_messages_days": 30,
+    "retention_slots_days": 30,
+    "retention_leads_days": 30,
+    "retention_records_years": 1,
+}
+LAW_LINE = {"retention_messages_days": 365, "retention_records_years": 7}
 SMS_CEILINGS = ("sms_per_phone_day", "sms_per_prefix_hour", "sms_per_address_hour", "sms_per_hour")
 PROVIDER_SETTINGS = (
     "st_tenant_id", "st_client_id", "st_client_secret", "st_app_key", "st_application_guid", "st_business_unit_id",
@@ -150,11 +181,18 @@ def unusable(settings: Settings) -> list[str]:
         faults.append("APP_ENV must be production or local")
     if urlsplit(settings.public_base_url).scheme not in {"http", "https"}:
         faults.append("PUBLIC_BASE_URL must be an http(s) address")
+    if settings.db_pooler not in {"direct", "pgbouncer"}:
+        faults.append("DB_POOLER must be direct or pgbouncer")
     if settings.report_timezone not in available_timezones():
         faults.append("REPORT_TIMEZONE is not a known time zone")
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}", settings.company_phone):
         faults.append("COMPANY_PHONE must look like +16025550142")
     faults += unusable_servicetitan(settings)
+    if not 2 <= settings.backup_keep_days <= 35:
+        faults.append(
+            "BACKUP_KEEP_DAYS must be 2 to 35: what was erased must be gone from the last backup by then"
+        )
+    faults += too_short(settings)
     if not 0 <= settings.brand_hue <= 359:
         faults.append("BRAND_HUE must be 0 to 359")
     faults += [
@@ -169,6 +207,22 @@ def unusable(settings: Settings) -> list[str]:
         )
         if getattr(settings, name) <= 0
     ]
+    return faults
+
+
+def too_short(settings: Settings) -> list[str]:
+    """List the periods of retention that are shorter than the product, or the law line of its documents, allows."""
+    faults = [
+        f"{name.upper()} must be {least} at least"
+        for name, least in SHORTEST.items()
+        if getattr(settings, name) < least
+    ]
+    if not settings.retention_allow_shorter:
+        faults += [
+            f"{name.upper()} below {line} needs RETENTION_ALLOW_SHORTER=on: read docs/retention.md first"
+            for name, line in LAW_LINE.items()
+            if SHORTEST[name] <= getattr(settings, name) < line
+        ]
     return faults
 
 

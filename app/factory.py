@@ -9,7 +9,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import cli, log, manage, staff, webhooks, wizard
 from app.config import Settings, load_settings
 from app.extensions import babel, compress, db, htmx, login, migrate
-from app.web import assets, errors, formats, headers, health, locale, request_log, site
+from app.pooling import Client, connect_args
+from app.web import assets, errors, formats, headers, health, locale, request_log, site, words
 
 
 def build(environ: Mapping[str, str] | None = None) -> Flask:
@@ -29,8 +30,10 @@ def build(environ: Mapping[str, str] | None = None) -> Flask:
     login.init_app(app, add_context_processor=False)
     compress.init_app(app)
     for part in (
+        locale,
         assets,
         formats,
+        words,
         request_log,
         headers,
         errors,
@@ -70,11 +73,6 @@ def flask_config(settings: Settings) -> dict[str, object]:
             "pool_recycle": 1800,
             "pool_pre_ping": True,
             "hide_parameters": True,
-            "connect_args": {
-                "connect_timeout": 2,
-                "application_name": "a1-web",
-                "options": "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
-                " -c timezone=UTC",
-            },
+            "connect_args": connect_args(settings, Client.WEB),
         },
     }

@@ -28,6 +28,7 @@ class JobType(StrEnum):
     SEND_EMAIL = "klaviyo.send_event"
     SEND_SMS = "twilio.send_sms"
     SUBSCRIBE = "klaviyo.subscribe"
+    ERASE_PROFILE = "klaviyo.erase_profile"
     SYNC_SLOTS = "slots.sync"
 
 
@@ -59,6 +60,7 @@ RULES: Mapping[JobType, Rules] = MappingProxyType(
         JobType.SEND_EMAIL: Rules("notify", "klaviyo", 5, 20, timedelta(hours=24)),
         JobType.SEND_SMS: Rules("notify", "twilio", 5, 8, timedelta(hours=4)),
         JobType.SUBSCRIBE: Rules("notify", "klaviyo", 1, 20, timedelta(hours=24)),
+        JobType.ERASE_PROFILE: Rules("notify", "klaviyo", 1, 20, timedelta(hours=72)),
         JobType.SYNC_SLOTS: Rules("sync", "servicetitan", 0, 3, timedelta(minutes=10), time_factor=5),
     }
 )

@@ -7,6 +7,8 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import create_engine, pool
 
+from app.pooling import Client, startup_options
+
 config = context.config
 db = current_app.extensions["migrate"].db
 url = os.environ.get("MIGRATION_DATABASE_URL") or db.engine.url.render_as_string(hide_password=False)
@@ -31,7 +33,8 @@ def leave_out_partitions(
 
 def run() -> None:
     """Apply migrations in one transaction that gives up early instead of queueing behind others."""
-    engine = create_engine(url, poolclass=pool.NullPool)
+    limits = {"application_name": str(Client.MIGRATE), "options": startup_options(Client.MIGRATE)}
+    engine = create_engine(url, poolclass=pool.NullPool, connect_args=limits)
     with engine.connect() as connection:
         with connection.begin():
             rows = connection.exec_driver_sql("SELECT relname FROM pg_class WHERE relispartition")

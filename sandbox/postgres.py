@@ -23,7 +23,8 @@ from sandbox.supervisor import Supervisor
 
 DATABASE = "a1"
 _SUPERUSER = "postgres"
-_ROLES = ("a1_owner", "a1_app", "a1_report")
+_BACKUP = "a1_backup"
+_ROLES = ("a1_owner", "a1_app", "a1_report", _BACKUP)
 _SETTINGS = (
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",  # a socket's path may be no longer than 107 bytes, and TCP is enough
@@ -31,6 +32,7 @@ _SETTINGS = (
     "timezone=UTC",
     "log_timezone=UTC",
     "log_line_prefix=%m [%p] %u ",
+    "max_slot_wal_keep_size=2GB",  # a backup that nobody receives must not fill the disk
 )
 _CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
@@ -64,6 +66,11 @@ class Cluster:
     def report_url(self) -> str:
         """For reports: reads only."""
         return self.url("a1_report")
+
+    @property
+    def backup_url(self) -> str:
+        """For backups: replication, and reading everything."""
+        return self.url(_BACKUP)
 
     def url(self, role: str, database: str = DATABASE) -> str:
         """Write the address of a database in SQLAlchemy's form."""
@@ -109,6 +116,12 @@ class Cluster:
                 admin.execute("ALTER ROLE a1_owner CREATEDB")
             if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
                 admin.execute(sql.SQL("CREATE DATABASE {} OWNER a1_owner").format(sql.Identifier(DATABASE)))
+            admin.execute("ALTER ROLE a1_backup REPLICATION")
+            admin.execute("GRANT pg_read_all_data, pg_monitor TO a1_backup")
+        with psycopg.connect(self.libpq(_SUPERUSER), autocommit=True) as admin:
+            admin.execute(
+                "GRANT EXECUTE ON FUNCTION pg_create_restore_point(text), pg_switch_wal() TO a1_backup"
+            )
 
     def forget_last_run(self) -> None:
         """Remove the pid file of a server that is known to be gone: its number may belong to someone else by now."""
@@ -145,11 +158,11 @@ def throwaway_cluster(folder: Path, *, fsync: bool = False) -> Iterator[Cluster]
 def _passwords(home: Path) -> dict[str, str]:
     """Read the roles' passwords, made once and kept beside the data they open."""
     path = home / "passwords.json"
-    if not path.exists():
-        made = {role: secrets.token_hex(16) for role in (_SUPERUSER, *_ROLES)}
-        envfile.write_private(path, json.dumps(made))
-    known: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    return known
+    known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    complete = {role: secrets.token_hex(16) for role in (_SUPERUSER, *_ROLES)} | known
+    if complete != known:
+        envfile.write_private(path, json.dumps(complete))
+    return complete
 
 
 def _initialise(cluster: Cluster) -> None:
@@ -177,6 +190,7 @@ def _initialise(cluster: Cluster) -> None:
 
 def _initdb_options(cluster: Cluster, password: Path) -> list[str]:
     options = [f"--username={_SUPERUSER}", f"--pwfile={password}", "--auth=scram-sha-256", "--encoding=UTF8"]
+    options += ["--data-checksums"]
     options += ["--locale=en_US.UTF-8" if sys.platform == "darwin" else "--locale=C.UTF-8"]
     return options if cluster.careful else [*options, "--no-sync"]
 

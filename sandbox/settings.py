@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyrage import x25519
+
 from sandbox import envfile
 
 MARK = "A1_LOCAL"  # names the folder whose env file a shell has read: what came from there is no wish of the caller
@@ -18,6 +20,15 @@ _FIXED = {
     "TRUSTED_PROXY_COUNT": "0",
     "DB_POOL_SIZE": "4",
     "DB_POOL_OVERFLOW": "2",
+    "DB_POOLER": "direct",
+    "BACKUP_KEEP_DAYS": "30",
+    "RETENTION_EVENTS_DAYS": "30",
+    "RETENTION_JOBS_DAYS": "30",
+    "RETENTION_MESSAGES_DAYS": "365",
+    "RETENTION_SLOTS_DAYS": "365",
+    "RETENTION_LEADS_DAYS": "730",
+    "RETENTION_RECORDS_YEARS": "7",
+    "RETENTION_ALLOW_SHORTER": "off",
     "COMPANY_NAME": "A1 Garage",
     "COMPANY_PHONE": "+16025550142",
     "BRAND_HUE": "262",
@@ -73,6 +84,8 @@ class Addresses:
     owner_url: str
     report_url: str
     redis_url: str
+    backup_url: str = ""
+    programs: str = ""
 
     @property
     def demo_origin(self) -> str:
@@ -96,6 +109,12 @@ def build(at: Addresses, made: Mapping[str, str], wishes: Mapping[str, str]) -> 
         "MIGRATION_DATABASE_URL": at.owner_url,
         "REPORTING_DATABASE_URL": at.report_url,
         "REDIS_URL": at.redis_url,
+        "BACKUP_DIR": str(at.local / "backups"),
+        "ERASURE_LOG_DIR": str(at.local / "backups"),
+        "ARCHIVE_FOLDER": str(at.local / "archive"),
+        "BACKUP_SPOOL_DIR": str(at.local / "wal-spool"),
+        "BACKUP_DATABASE_URL": at.backup_url,
+        "POSTGRES_BINDIR": at.programs,
     }
     return settings | dict(wishes)
 
@@ -145,6 +164,7 @@ def _new_secrets() -> dict[str, str]:
         "KLAVIYO_WEBHOOK_SECRET": secrets.token_hex(32),
         "TWILIO_ACCOUNT_SID": f"AC{secrets.token_hex(16)}",
         "TWILIO_AUTH_TOKEN": secrets.token_hex(16),
+        "BACKUP_KEY": str(x25519.Identity.generate()),
     }
 
 
@@ -154,4 +174,5 @@ _DERIVED = frozenset(
 _CHOOSABLE = (
     frozenset({*_FIXED, *_PROVIDER_BASES, *_new_secrets()})
     | {"PUBLIC_BASE_URL", "DATABASE_URL", "MIGRATION_DATABASE_URL", "REPORTING_DATABASE_URL", "REDIS_URL"}
+    | {"ARCHIVE_FOLDER", "BACKUP_DIR", "BACKUP_SPOOL_DIR", "BACKUP_DATABASE_URL", "POSTGRES_BINDIR"}
 ) - _DERIVED

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sandbox import envfile, ports, settings
+from sandbox import envfile, pgbouncer, ports, settings
 from sandbox.account import server_account
 from sandbox.child import Program, always
 from sandbox.home import erase, server_home
@@ -78,17 +78,20 @@ class Stack:
         last = envfile.read(self.local / "env")
         cluster = self._open_cluster(home, last) if "DATABASE_URL" not in self._wishes else None
         doorbell = self._open_doorbell(home, last) if "REDIS_URL" not in self._wishes else None
+        pooler = _wanted_pooler(home, cluster)
         self.env = settings.build(
             settings.Addresses(
                 local=self.local,
                 port=self._port,
                 simulator_port=ports.pick(_port_of(last.get("SIMULATOR_URL"))),
                 host_page_port=ports.pick(_port_of(last.get("DEMO_PARTNER_URL"))),
-                **_database_urls(cluster, self._wishes),
+                **_database_urls(cluster, self._wishes, pooler),
                 redis_url=doorbell.url if doorbell else "",
+                backup_url=cluster.backup_url if cluster else "",
+                programs=str(cluster.bin) if cluster else "",
             ),
             settings.made_once(self.local),
-            self._wishes,
+            {"DB_POOLER": "pgbouncer", **self._wishes} if pooler else self._wishes,
         )
         self.env["A1_PYTHON"] = sys.executable
         fds = (self._children.fd,)
@@ -97,6 +100,10 @@ class Stack:
         if cluster:
             cluster.add_roles(for_tests=not self._careful)
             self._say(f"PostgreSQL       127.0.0.1:{cluster.port}")
+        if pooler:
+            pgbouncer.set_limits(pooler.cluster)
+            self.supervisor.start(pooler.program(fds))
+            self._say(f"PgBouncer        127.0.0.1:{pooler.port}")
         if doorbell:
             self._say(f"Valkey           127.0.0.1:{doorbell.port}")
         if self.env["SIMULATOR_URL"]:
@@ -152,7 +159,9 @@ class Stack:
         host_page = self.env["DEMO_PARTNER_URL"]
         host_port = str(_port_of(host_page))
         self.supervisor.start(
-            self._python("web", *_granian(self._port), ready=lambda: answers(f"{local_base}/readyz")),
+            self._python(
+                "web", *granian(self._port, "wsgi:app"), ready=lambda: answers(f"{local_base}/readyz")
+            ),
             self._python(
                 "host-page", "-m", "sandbox.host_page", "--port", host_port, ready=lambda: answers(host_page)
             ),
@@ -167,6 +176,10 @@ class Stack:
             ),
         )
         self._say(f"Dispatcher and workers ({', '.join(_QUEUES)})")
+        if self._careful and self.env["BACKUP_DATABASE_URL"]:
+            keep = ("-m", "flask", "--app", "wsgi", "backup", "keep")
+            self.supervisor.launch(self._python("backup", *keep, keep_lock=False))
+            self._say(f"Backups          {self.env['BACKUP_DIR']}")
 
     def _python(
         self, name: str, *arguments: str, ready: Callable[[], bool] = always, keep_lock: bool = True
@@ -222,17 +235,28 @@ def running_stack(folder: Path, **wishes: str) -> Iterator[Stack]:
         erase(folder, keep=frozenset({"log"}))
 
 
-def _granian(port: int) -> list[str]:
+def granian(port: int, target: str) -> list[str]:
+    """Return the arguments that serve a WSGI app as the product is served."""
     options = (
         "--interface wsgi --host 127.0.0.1 --workers 2 --blocking-threads 4 --no-ws --respawn-failed-workers"
     )
-    return ["-m", "granian", *options.split(), "--workers-kill-timeout", "5", "--port", str(port), "wsgi:app"]
+    return ["-m", "granian", *options.split(), "--workers-kill-timeout", "5", "--port", str(port), target]
 
 
-def _database_urls(cluster: Cluster | None, wishes: Mapping[str, str]) -> dict[str, str]:
+def _wanted_pooler(home: Path, cluster: Cluster | None) -> pgbouncer.Pooler | None:
+    """Prepare a pooler in front of a cluster of ours, for whoever tests with one."""
+    if cluster is None or not pgbouncer.is_wanted():
+        return None
+    return pgbouncer.open_pooler(home / "pgbouncer", cluster, port=ports.pick())
+
+
+def _database_urls(
+    cluster: Cluster | None, wishes: Mapping[str, str], pooler: pgbouncer.Pooler | None = None
+) -> dict[str, str]:
     """Name the database for each role; a database of the caller's own serves every role that has no address yet."""
     if cluster:
-        urls = (cluster.app_url, cluster.owner_url, cluster.report_url)
+        through = pooler.through if pooler else str
+        urls = (through(cluster.app_url), cluster.owner_url, through(cluster.report_url))
     else:
         urls = (wishes["DATABASE_URL"],) * 3
     return dict(zip(("database_url", "owner_url", "report_url"), urls, strict=True))

@@ -5,8 +5,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from sandbox import pgbouncer
 from sandbox.postgres import throwaway_cluster
 from sandbox.valkey import throwaway_valkey
 
@@ -15,14 +18,26 @@ def run(command: list[str]) -> int:
     """Run the command with TEST_… addresses in its environment and give its exit code."""
     with tempfile.TemporaryDirectory(prefix="a1-garage-test-") as folder:
         top = Path(folder)
-        with throwaway_cluster(top / "postgres") as cluster, throwaway_valkey(top / "valkey") as doorbell:
-            addresses = {
-                "TEST_DATABASE_URL": cluster.owner_url,
-                "TEST_APP_DATABASE_URL": cluster.app_url,
-                "TEST_REPORT_DATABASE_URL": cluster.report_url,
-                "TEST_REDIS_URL": doorbell.url,
-            }
+        with running_databases(top) as databases, throwaway_valkey(top / "valkey") as doorbell:
+            addresses = databases | {"TEST_REDIS_URL": doorbell.url}
             return _wait_for(subprocess.Popen(command, env=os.environ | addresses))
+
+
+@contextmanager
+def running_databases(folder: Path) -> Iterator[dict[str, str]]:
+    """Run a cluster in `folder`, with a pooler in front of everybody but the owner where one is wanted."""
+    with ExitStack() as servers:
+        cluster = servers.enter_context(throwaway_cluster(folder / "postgres"))
+        app, report, kind = cluster.app_url, cluster.report_url, "direct"
+        if pgbouncer.is_wanted():
+            pooler = servers.enter_context(pgbouncer.throwaway_pooler(folder / "pooler", cluster))
+            app, report, kind = pooler.through(app), pooler.through(report), "pgbouncer"
+        yield {
+            "TEST_DATABASE_URL": cluster.owner_url,
+            "TEST_APP_DATABASE_URL": app,
+            "TEST_REPORT_DATABASE_URL": report,
+            "TEST_DB_POOLER": kind,
+        }
 
 
 def _wait_for(process: subprocess.Popen[bytes]) -> int:

@@ -17,7 +17,7 @@ from app.config import Settings
 from app.extensions import db
 from app.wizard import embed
 from app.wizard.page import EventsRest
-from sandbox.postgres import throwaway_cluster
+from sandbox.test_servers import running_databases
 from tests.pages import PageClient
 
 APPEND_ONLY = ("audit_log", "consent_texts", "consents")
@@ -29,10 +29,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     """Addresses of the shared test servers, or of a cluster of our own when nobody started any."""
     names = ("TEST_DATABASE_URL", "TEST_APP_DATABASE_URL")
     if all(name in os.environ for name in names):
-        yield {name: os.environ[name] for name in names}
+        yield {name: value for name, value in os.environ.items() if name.startswith("TEST_")}
         return
-    with throwaway_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield dict(zip(names, (cluster.owner_url, cluster.app_url), strict=True))
+    with running_databases(tmp_path_factory.mktemp("cluster")) as addresses:
+        yield addresses
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +59,7 @@ def environ(servers: dict[str, str]) -> dict[str, str]:
         "TRUSTED_PROXY_COUNT": "1",
         "DB_POOL_SIZE": "10",
         "DB_POOL_OVERFLOW": "50",
+        "DB_POOLER": servers.get("TEST_DB_POOLER", "direct"),
     }
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,17 +46,19 @@ class Touch:
 
     def to_json(self) -> dict[str, str]:
         """Return what is known, for a JSON column."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     def without_click_ids(self) -> "Touch":
         """Return what stays when the visitor's browser sends Global Privacy Control."""
         return replace(self, **dict.fromkeys(CLICK_IDS))
 
 
+KNOWN = frozenset(spec.name for spec in fields(Touch))
+
+
 def touch_from_json(data: Mapping[str, Any]) -> Touch:
     """Rebuild a touch that we stored; unknown keys are left out."""
-    known = {spec.name for spec in fields(Touch)}
-    return Touch(**{name: value for name, value in data.items() if name in known and isinstance(value, str)})
+    return Touch(**{name: value for name, value in data.items() if name in KNOWN and isinstance(value, str)})
 
 
 def read_touch(args: Mapping[str, str], *, landing: str | None, referrer: str | None, at: str) -> Touch:

@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -55,7 +55,7 @@ class Answers:
 
     def to_json(self) -> dict[str, Any]:
         """Return what is answered."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     def with_area(self, area: Area) -> "Answers":
         """Return answers for this area; a window of another area is forgotten."""

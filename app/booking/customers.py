@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.booking.answers import Bookable
 
-FIND = text("SELECT id FROM customers WHERE email = :email")
+# The lock that the booking's foreign key takes anyway: a person who is being erased at this moment is not found any more.
+FIND = text("SELECT id FROM customers WHERE email = :email FOR KEY SHARE")
 ADD = text(
     "INSERT INTO customers (first_name, last_name, email, phone, sms_opt_in, sms_opt_in_date)"
     " VALUES (:first_name, :last_name, :email, :phone, :sms_opt_in, CASE WHEN :sms_opt_in THEN now() END)"

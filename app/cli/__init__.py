@@ -10,10 +10,15 @@ GROUPS = (
     "areas",
     "slots",
     "partitions",
+    "retention",
+    "archive",
     "reports",
     "staff",
     "partners",
     "consent",
+    "privacy",
+    "integrity",
+    "backup",
     "demo",
     "scheduling-pro",
     "doctor",
@@ -38,4 +43,4 @@ class Groups(AppGroup):
 
 def init_app(app: Flask) -> None:
     """Offer every group."""
-    app.cli = Groups()
+    app.cli = Groups(commands=app.cli.commands)  # db among them, which Flask-Migrate has put there

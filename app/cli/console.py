@@ -1,7 +1,8 @@
 """How commands talk: tables and JSON on standard output, progress on standard error, one line when something is wrong."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -17,8 +18,15 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for o
 
 def commit(work: Callable[[Session], T]) -> T:
     """Run `work` as one transaction; a database that is away or refuses is one clear line."""
-    try:
+    with database_faults():
         return transaction.run(work)
+
+
+@contextmanager
+def database_faults() -> Iterator[None]:
+    """Turn a database that is away or refuses into one clear line."""
+    try:
+        yield
     except transaction.Unavailable as error:
         raise click.ClickException(f"the database did not answer in time (SQLSTATE {error})") from error
     except (DBAPIError, PoolTimeout) as error:

@@ -50,7 +50,8 @@ def seed(yes: bool) -> None:  # noqa: FBT001 - click passes options by name
         click.confirm(f"There are {bookings} bookings already. Add invented ones beside them?", abort=True)
     commit(partitions.ensure)
     made = invent(zip_codes, zone)
-    commit(lambda session: rollups.refresh(session, zone))
+    commit(lambda session: rollups.rebuild(session, zone))
+    rollups.bring_up_to_date(commit, zone, views_age=timedelta())
     click.echo(f"{made} bookings invented, one of them stuck on its way to ServiceTitan")
 
 

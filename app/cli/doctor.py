@@ -13,17 +13,22 @@ from app import clock
 from app.booking import area_import
 from app.cli.console import as_json, print_json
 from app.extensions import db
+from app.maintenance.integrity import looking
 from app.providers import build_servicetitan, build_slot_source, servicetitan_reference
 from app.providers.http import HttpClient
 from app.providers.ports import Place, ProviderError
 from app.providers.servicetitan_api import TokenCache
 from app.staff import operations
-from app.web import settings
+from app.web import settings, transaction
 from app.web.health import HEAD
 
 MOST_SKEW = 5.0
+DOCTOR_DAYS = 30
 OPEN_WINDOWS = text("SELECT count(*) FROM time_slots WHERE available AND starts_at > now()")
 PLACES = text("SELECT zip_code, timezone FROM service_areas WHERE active ORDER BY zip_code")
+DATABASE = text(
+    "SELECT current_setting('server_version'), current_setting('statement_timeout'), clock_timestamp()"
+)
 NEWEST_MIGRATION = text("SELECT version_num FROM alembic_version")
 
 
@@ -47,13 +52,13 @@ def check_settings() -> str:
 
 
 def check_database() -> str:
-    """Reach the database and compare clocks."""
-    version, at = db.session.execute(
-        text("SELECT current_setting('server_version'), clock_timestamp()")
-    ).one()
+    """Reach the database, compare clocks, and see that a statement cannot run for ever."""
+    version, limit, at = db.session.execute(DATABASE).one()
     skew = abs((clock.now() - at).total_seconds())
     if skew > MOST_SKEW:
         raise Fault(f"its clock and ours differ by {skew:.0f} s: set both by NTP")
+    if limit == "0":
+        raise Fault("behind the pooler nothing limits a statement: run deploy/postgres/roles.sql")
     return f"PostgreSQL {version.split()[0]}"
 
 
@@ -67,12 +72,18 @@ def check_migrations() -> str:
 
 def check_partitions() -> str:
     """See how far ahead bookings and events can be stored."""
-    far = operations.horizon(db.session(), clock.now().date())
-    if not far.ok:
-        raise Fault(
-            f"only {far.months} months and {far.weeks} weeks ahead: flask --app wsgi partitions ensure"
-        )
-    return f"{far.months} months of bookings, {far.weeks} weeks of events ahead"
+    found = operations.check_partitions(db.session())
+    if not found.ok:
+        raise Fault(f"{found.says}: flask --app wsgi partitions ensure")
+    return found.says
+
+
+def check_integrity() -> str:
+    """Ask every invariant about what was made in the last weeks; the nightly look goes back further."""
+    broken = looking.look(transaction.run, looking.scope(db.session(), settings(), DOCTOR_DAYS))
+    if broken:
+        raise Fault(f"{looking.summary(broken)}: flask --app wsgi integrity check")
+    return looking.summary(broken)
 
 
 def check_redis() -> str:
@@ -149,6 +160,7 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("database", check_database),
     ("migrations", check_migrations),
     ("partitions", check_partitions),
+    ("integrity", check_integrity),
     ("redis", check_redis),
     ("zip codes", check_zip_codes),
     ("areas", check_areas),

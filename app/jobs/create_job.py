@@ -80,6 +80,8 @@ def prepare(session: Session, process: Process, job: Job) -> Facts | Declined:
     is_cancelled = row.status == BookingStatus.CANCELLED
     if is_cancelled and job.never_started:
         return Declined(Verdict.CANCELLED, "cancelled before it was asked for")
+    if row.erased_at is not None and not is_cancelled:
+        return Declined(Verdict.CANCELLED, "erased")
     own = process.settings
     return Facts(
         job_order.order_of(row, own.public_base_url),

@@ -10,6 +10,7 @@ from app.jobs import (
     compare_jobs,
     confirm_visit,
     create_job,
+    erase_profile,
     move_job,
     poll_feeds,
     send_email,
@@ -33,6 +34,7 @@ HANDLERS: Mapping[JobType, Handler] = MappingProxyType(
         JobType.SEND_EMAIL: send_email.HANDLER,
         JobType.SEND_SMS: send_sms.HANDLER,
         JobType.SUBSCRIBE: subscribe.HANDLER,
+        JobType.ERASE_PROFILE: erase_profile.HANDLER,
         JobType.SYNC_SLOTS: slot_sync.HANDLER,
     }
 )

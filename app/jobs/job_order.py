@@ -22,7 +22,7 @@ READ = text(
     "SELECT b.id, b.customer_id, b.reference, b.status, b.issue_type, b.issue_note, b.door_count, b.door_age, b.homeowner_status,"
     " b.owner_permission, b.preferred_time, b.window_end, b.address_line1, b.address_line2, b.access_notes, b.contact_first_name,"
     " b.contact_last_name, b.contact_email, b.contact_phone, b.contact_sms_opt_in, b.servicetitan_job_id, b.booking_source,"
-    " b.attribution, a.city, a.state, a.zip_code, s.external_slot_id,"
+    " b.attribution, b.erased_at, a.city, a.state, a.zip_code, s.external_slot_id,"
     " NOT EXISTS (SELECT 1 FROM bookings o WHERE o.customer_id = b.customer_id AND o.id < b.id AND o.status <> 'cancelled')"
     " AS is_first_time"
     " FROM bookings b JOIN service_areas a ON a.id = b.service_area_id LEFT JOIN time_slots s ON s.booking_id = b.id"

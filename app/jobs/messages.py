@@ -31,7 +31,7 @@ IS_LOST = (
     " WHERE l.dedupe_key = 'window_lost:email:' || b.id || ':' || b.version))"
 )
 READ = text(
-    "SELECT n.id, n.template, n.status AS state, n.recipient_hash, n.locale, b.id AS booking_id, b.status, b.version, b.reference,"  # noqa: S608 - our own condition
+    "SELECT n.id, n.template, n.status AS state, n.recipient_hash, n.locale, b.erased_at, b.id AS booking_id, b.status, b.version, b.reference,"  # noqa: S608 - our own condition
     " b.customer_id, b.preferred_time, b.window_end, b.contact_first_name, b.contact_last_name, b.contact_email, b.contact_phone,"
     " b.contact_sms_opt_in, b.issue_type, b.service_area_id, b.visit_confirmed_at, a.city, a.state AS region, a.zip_code, a.timezone,"
     f" {IS_LOST} AS is_lost,"
@@ -86,6 +86,8 @@ def read(session: Session, process: Process, job: Job) -> Envelope | Declined | 
     kind, version = MessageKind(row.template), int(job.payload["version"])
     if row.state == NotificationStatus.SENT:
         return Declined(Verdict.NOTHING_TO_DO, "sent already")
+    if row.erased_at is not None:
+        return decline(session, row.id, "erased")
     reason = is_pointless(
         kind, BookingStatus(row.status), is_old=row.version > version, is_lost=row.is_lost
     ) or has_passed(kind, row)

@@ -5,17 +5,20 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from app import clock, outbox
 from app.jobs import reconcile, reminders
-from app.jobs.process import Process
+from app.jobs.process import Process, open_engine, transact
 from app.log import log
-from app.maintenance import partitions, rollups, task_runs, visits
+from app.maintenance import partitions, retention, rollups, task_runs, visits
+from app.maintenance.integrity import looking
 from app.outbox import JobType, NewJob
+from app.pooling import Client
 
 Run = Callable[[Process], Mapping[str, object]]
 RETRY_AFTER = timedelta(minutes=5)
@@ -41,6 +44,7 @@ class Task:
     every_local: timedelta | None = None
     job: JobType = JobType.SYNC_SLOTS
     at_night: bool = False
+    is_long: bool = False  # runs beside the others, which go on meanwhile
 
     def rhythm(self, *, is_local: bool) -> timedelta:
         """Return how often it runs; on one machine, with a person waiting, some run more often."""
@@ -49,13 +53,13 @@ class Task:
 
 def make_partitions(process: Process) -> Mapping[str, object]:
     """Make the months and weeks ahead."""
-    return {"made": process.transact(partitions.ensure)}
+    return partitions.upkeep(process.sessions).figures
 
 
 def refresh_reports(process: Process) -> Mapping[str, object]:
     """Bring the reports' tables up to date."""
     zone = process.settings.report_timezone
-    return {"days": process.transact(lambda session: rollups.refresh(session, zone))}
+    return rollups.bring_up_to_date(process.transact, zone)
 
 
 def delete_visits(process: Process) -> Mapping[str, object]:
@@ -66,13 +70,40 @@ def delete_visits(process: Process) -> Mapping[str, object]:
     return {"deleted": deleted}
 
 
+def look_at_integrity(process: Process) -> Mapping[str, object]:
+    """Ask every invariant about what was made in the last months, with a connection of its own."""
+    engine = open_engine(process.settings, Client.DISPATCHER)
+    try:
+        ask = partial(transact, sessionmaker(engine))
+        within = transact(sessionmaker(engine), partial(looking.scope, settings=process.settings))
+        broken = looking.look(ask, within)
+    finally:
+        engine.dispose()
+    for one in broken:
+        log.error("invariant_broken", invariant=one.check.name, count=one.number)
+    return looking.to_figures(broken)
+
+
+def delete_what_is_over(process: Process) -> Mapping[str, object]:
+    """Delete what is over, with connections of its own: one holds the lock, one works."""
+    engine = open_engine(process.settings, Client.DISPATCHER)
+    try:
+        return retention.figures(retention.run(engine, retention.planned(process.settings)))
+    except retention.AlreadyRunning:
+        return {"left_to_another_run": True}
+    finally:
+        engine.dispose()
+
+
 PERIODIC = (
     Task("partitions", timedelta(days=1), make_partitions),
     Task("slots", timedelta(minutes=3), None, every_local=timedelta(minutes=1)),
     Task("rollups", timedelta(minutes=2), refresh_reports, every_local=timedelta(seconds=30)),
     Task("feeds", timedelta(minutes=5), None, every_local=timedelta(minutes=1), job=JobType.POLL_FEEDS),
     Task("comparison", timedelta(hours=20), None, job=JobType.COMPARE_JOBS, at_night=True),
+    Task(looking.TASK, timedelta(hours=20), look_at_integrity, at_night=True, is_long=True),
     Task("visits", timedelta(hours=6), delete_visits),
+    Task("retention", timedelta(hours=20), delete_what_is_over, at_night=True, is_long=True),
     Task("second_looks", timedelta(hours=1), reconcile.reconcile),
     Task("overdue_messages", timedelta(hours=1), reconcile.close_overdue),
     Task("reminders", timedelta(minutes=1), reminders.add_reminders),
@@ -81,15 +112,27 @@ PERIODIC = (
 
 def run_for_ever(process: Process, stop: threading.Event) -> None:
     """Run what is due until told to stop; a failure is written down and never ends the loop."""
+    beside: dict[str, threading.Thread] = {}
     while not stop.is_set():
         for task in PERIODIC:
             if stop.is_set():
                 return
-            try:
-                run_if_due(process, task)
-            except Exception as error:  # noqa: BLE001 - the next round tries again
-                log.error("task_not_started", task=task.name, reason=type(error).__name__)
+            if not task.is_long:
+                try_to_run(process, task)
+            elif task.name not in beside or not beside[task.name].is_alive():
+                beside[task.name] = threading.Thread(
+                    target=try_to_run, args=(process, task), name=task.name, daemon=True
+                )
+                beside[task.name].start()
         stop.wait(LOOK_EVERY)
+
+
+def try_to_run(process: Process, task: Task) -> None:
+    """Run a task if it is due; whatever keeps it from starting passes."""
+    try:
+        run_if_due(process, task)
+    except Exception as error:  # noqa: BLE001 - the next round tries again
+        log.error("task_not_started", task=task.name, reason=type(error).__name__)
 
 
 def run_if_due(process: Process, task: Task) -> bool:
@@ -134,6 +177,7 @@ def finish(process: Process, name: str, run: Run, run_id: uuid.UUID) -> None:
     ok, figures = True, {}
     try:
         figures = dict(run(process))
+        ok = not figures.get("faults")
     except Exception as error:  # noqa: BLE001 - a failed task must not take the dispatcher with it
         ok, figures = False, {"error": type(error).__name__}
         log.error("task_failed", task=name, error=type(error).__name__)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
 from app.log import log
+from app.pooling import Client, connect_args
 from app.providers import Adapters, build_adapters
 from app.sqlstate import OUT_OF_TIME, TRIES, can_retry, sqlstate
 
@@ -42,12 +43,12 @@ class Process:
         return transact(self.sessions, work)
 
 
-def open_process(settings: Settings) -> Process:
+def open_process(settings: Settings, client: Client = Client.WORKER) -> Process:
     """Build what a process holds; nothing is connected before it is needed."""
-    return Process(settings, sessionmaker(open_engine(settings)), build_adapters(settings))
+    return Process(settings, sessionmaker(open_engine(settings, client)), build_adapters(settings))
 
 
-def open_engine(settings: Settings, name: str = "a1-worker") -> Engine:
+def open_engine(settings: Settings, client: Client = Client.WORKER) -> Engine:
     """Open a pool of two connections: a job uses one at a time, a dispatcher's periodic tasks the other."""
     return create_engine(
         settings.database_url,
@@ -57,13 +58,7 @@ def open_engine(settings: Settings, name: str = "a1-worker") -> Engine:
         pool_recycle=1800,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={
-            "connect_timeout": 2,
-            "application_name": name,
-            "prepare_threshold": None,
-            "options": "-c statement_timeout=15s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
-            " -c timezone=UTC",
-        },
+        connect_args=connect_args(settings, client) | {"prepare_threshold": None},
     )
 
 

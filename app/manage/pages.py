@@ -67,7 +67,7 @@ def show_windows(found: Found, showing: Showing = AS_IT_IS) -> Response:
         now=now,
         page_url=f"{found.url}/move",
         chosen=showing.values.get("slot_id"),
-        own=str(own[0].id) if own else None,
+        own=own[0].id if own else None,
     )
     return render(
         found,

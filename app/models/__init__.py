@@ -4,6 +4,7 @@ from app.models.analytics_event import AnalyticsEvent
 from app.models.audit_log import AuditLog
 from app.models.base import Base
 from app.models.booking import Booking, BookingStatus
+from app.models.booking_archive import BookingArchive
 from app.models.booking_status_history import BookingStatusHistory
 from app.models.booking_submission import BookingSubmission
 from app.models.consent import Consent
@@ -20,7 +21,17 @@ from app.models.provider_event import ProviderEvent
 from app.models.provider_feed import ProviderFeed
 from app.models.provider_health import ProviderHealth
 from app.models.queue_job import JobOutcome, JobStatus, QueueJob
-from app.models.report import FunnelDaily, ReportEventsDaily, ReportState
+from app.models.report import (
+    FunnelDaily,
+    FunnelMonthly,
+    ReportCountsDaily,
+    ReportCountsMonthly,
+    ReportDueDay,
+    ReportEventsDaily,
+    ReportEventsMonthly,
+    ReportState,
+    ReportView,
+)
 from app.models.service_area import ServiceArea
 from app.models.slot_capacity import SlotCapacity
 from app.models.sms_send import SmsSend
@@ -35,6 +46,7 @@ __all__ = [
     "AuditLog",
     "Base",
     "Booking",
+    "BookingArchive",
     "BookingStatus",
     "BookingStatusHistory",
     "BookingSubmission",
@@ -44,6 +56,7 @@ __all__ = [
     "Customer",
     "ErasureLog",
     "FunnelDaily",
+    "FunnelMonthly",
     "Heartbeat",
     "InboundText",
     "JobOutcome",
@@ -58,8 +71,13 @@ __all__ = [
     "ProviderFeed",
     "ProviderHealth",
     "QueueJob",
+    "ReportCountsDaily",
+    "ReportCountsMonthly",
+    "ReportDueDay",
     "ReportEventsDaily",
+    "ReportEventsMonthly",
     "ReportState",
+    "ReportView",
     "Role",
     "ServiceArea",
     "SlotCapacity",

@@ -31,6 +31,8 @@ class Booking(Base):
         Index("idx_bookings_created", "created_at"),
         Index("idx_bookings_preferred_time", "preferred_time"),
         Index("idx_bookings_reference", "reference"),
+        Index("idx_bookings_contact_email", "contact_email"),
+        Index("idx_bookings_contact_phone", "contact_phone"),
         Index(
             "idx_bookings_servicetitan",
             "servicetitan_job_id",
@@ -99,6 +101,7 @@ class Booking(Base):
     visit_confirmed_at: Mapped[datetime | None]
     created_at: Mapped[datetime | None] = mapped_column(Computed("uuid_v7_time(id)", persisted=True))
     updated_at: Mapped[datetime] = set_now()
+    erased_at: Mapped[datetime | None]
 
     area: Mapped[ServiceArea] = relationship()
     customer: Mapped[Customer] = relationship()

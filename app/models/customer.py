@@ -32,3 +32,4 @@ class Customer(Base):
     sms_opt_in_date: Mapped[datetime | None]
     created_at: Mapped[datetime] = set_now()
     updated_at: Mapped[datetime] = set_now()
+    erased_at: Mapped[datetime | None]

@@ -81,17 +81,38 @@ class Klaviyo:
                 Outcome.UNCERTAIN, "profiles.subscribe: answer is not 202", status=reply.status
             )
 
+    def delete_profile(self, external_id: str) -> bool:
+        """Find the customer by our own id, which is no personal data, and ask for the deletion that privacy laws want.
+
+        Accepted (202) means queued there. Somebody deleted before is not found any more, so asking again is safe.
+        """
+        wanted = (("filter", f'equals(external_id,"{external_id}")'),)
+        reply = _checked(self._send("profiles.find", "/api/profiles", params=wanted), "profiles.find")
+        rows = reply.json_object().get("data")
+        if not isinstance(rows, list):
+            raise ProviderError(Outcome.UNCERTAIN, "profiles.find: answer has no list")
+        for row in rows:
+            profile = {"data": {"type": "profile", "id": row["id"]}}
+            job = {"type": "data-privacy-deletion-job", "attributes": {"profile": profile}}
+            self._post("profiles.delete", "/api/data-privacy-deletion-jobs", {"data": job})
+        return bool(rows)
+
     def _post(self, operation: str, path: str, body: object) -> Reply:
         return _checked(self._send(operation, path, body), operation)
 
-    def _send(self, operation: str, path: str, body: object) -> Reply:
+    def _send(
+        self, operation: str, path: str, body: object = None, *, params: tuple[tuple[str, str], ...] = ()
+    ) -> Reply:
         headers = {
             "Authorization": f"Klaviyo-API-Key {self._config.private_key}",
             "revision": self._config.revision,
             "Accept": MEDIA_TYPE,
             "Content-Type": MEDIA_TYPE,
         }
-        return self._client.send(Request(operation, "POST", self._config.api_base + path, headers, json=body))
+        method = "GET" if body is None else "POST"
+        return self._client.send(
+            Request(operation, method, self._config.api_base + path, headers, params=params, json=body)
+        )
 
 
 def _identity(profile: EmailProfile) -> dict[str, object]:

@@ -9,6 +9,7 @@ from app.staff import (
     bookings,
     embed,
     formats,
+    integrity,
     jobs,
     leads,
     messages,
@@ -34,6 +35,7 @@ VIEWS = (
     embed,
     messages,
     operations,
+    integrity,
     audit,
 )
 
@@ -42,4 +44,5 @@ def init_app(app: Flask) -> None:
     """Add the pages, the login and the words templates need."""
     auth.init_app(app)
     formats.init_app(app)
+    report_views.init_app(app)
     app.register_blueprint(staff)

@@ -22,7 +22,8 @@ WORDS: dict[str, str] = {
     JobType.CREATE_JOB: "ServiceTitan job", JobType.MOVE_JOB: "ServiceTitan move", JobType.CANCEL_JOB: "ServiceTitan cancellation", JobType.SEND_EMAIL: "E-mail",
     JobType.SEND_SMS: "SMS", JobType.SUBSCRIBE: "News by e-mail", JobType.SYNC_SLOTS: "Arrival windows from the provider",
     JobType.ATTRIBUTE_JOB: "ServiceTitan attribution", JobType.ADD_NOTE: "ServiceTitan note", JobType.CONFIRM_VISIT: "ServiceTitan confirmation of the visit",
-    JobType.POLL_FEEDS: "Changes from ServiceTitan", JobType.COMPARE_JOBS: "Comparison with ServiceTitan",
+    JobType.POLL_FEEDS: "Changes from ServiceTitan", JobType.COMPARE_JOBS: "Comparison with ServiceTitan", JobType.ERASE_PROFILE: "Deletion at Klaviyo",
+    "backup": "Full backup", "restore_test": "Restore test",
     "feeds": "Changes from ServiceTitan", "comparison": "Comparison with ServiceTitan",
 }  # fmt: skip
 

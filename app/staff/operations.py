@@ -1,7 +1,6 @@
 """Whether the machinery behind the bookings runs: tasks, queues, windows, providers, partitions."""
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flask import Response
 from sqlalchemy import text
@@ -10,7 +9,11 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.booking import slot_sync
 from app.extensions import db
+from app.maintenance import partitions
+from app.staff.backup_check import check_backups
 from app.staff.formats import ago
+from app.staff.integrity import check_integrity
+from app.staff.operations_check import Check
 from app.staff.pages import page, staff
 from app.staff.provider_cards import read_providers
 
@@ -29,37 +32,9 @@ SYNC = text(
     " (SELECT count(*) FROM time_slots WHERE available AND starts_at > now()) AS open"
 )
 BEAT = text("SELECT beat_at FROM heartbeat")
-HORIZON = text(
-    "SELECT max(c.relname) FILTER (WHERE p.relname = 'bookings') AS month,"
-    " max(c.relname) FILTER (WHERE p.relname = 'analytics_events') AS week"
-    " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent"
-    " WHERE p.relname IN ('bookings', 'analytics_events') AND p.relkind = 'p'"
-)
 STALE = timedelta(minutes=30)
 QUIET = timedelta(seconds=60)
-LEAST_MONTHS, LEAST_WEEKS = 3, 3
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the page's head: what was looked at, how it is, and a sentence about it."""
-
-    title: str
-    ok: bool | None
-    says: str
-
-
-@dataclass(frozen=True)
-class Horizon:
-    """Up to when bookings and events can be stored."""
-
-    months: int
-    weeks: int
-
-    @property
-    def ok(self) -> bool:
-        """Say whether there is time enough to notice."""
-        return self.months >= LEAST_MONTHS and self.weeks >= LEAST_WEEKS
+LEAST_DAYS = 30  # the same as the alert PartitionsRunOut
 
 
 @staff.get("/operations")
@@ -68,7 +43,13 @@ def operations() -> Response:
     session = db.session()
     return page(
         "operations",
-        checks=[check_dispatcher(session), check_windows(session), check_partitions(session)],
+        checks=[
+            check_dispatcher(session),
+            check_windows(session),
+            check_partitions(session),
+            check_integrity(session),
+            check_backups(session),
+        ],
         queues=list(session.execute(QUEUES)),
         providers=read_providers(session),
         tasks=list(session.execute(TASKS)),
@@ -101,24 +82,7 @@ def check_windows(session: Session) -> Check:
 
 
 def check_partitions(session: Session) -> Check:
-    """Say how far ahead bookings and events can be stored."""
-    far = horizon(session, clock.now().date())
-    return Check(
-        "Partitions",
-        far.ok,
-        f"made for {far.months} months of bookings and {far.weeks} weeks of events ahead",
-    )
-
-
-def horizon(session: Session, day: date) -> Horizon:
-    """Return how many months and weeks after the present ones have a partition."""
-    row = session.execute(HORIZON).one()
-    months = weeks = 0
-    if row.month:
-        year, month = row.month.removeprefix("bookings_").split("_")
-        months = (int(year) - day.year) * 12 + int(month) - day.month
-    if row.week:
-        year, week = row.week.removeprefix("analytics_events_").split("_w")
-        monday = day - timedelta(days=day.weekday())
-        weeks = (date.fromisocalendar(int(year), int(week), 1) - monday).days // 7
-    return Horizon(months, weeks)
+    """Say for how many days ahead bookings and events can be stored, up to the first gap."""
+    far = partitions.horizon(session)
+    days = f"{far['bookings']:.0f} days of bookings and {far['analytics_events']:.0f} days of events ahead"
+    return Check("Partitions", min(far.values()) >= LEAST_DAYS, f"room for {days}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from flask import current_app
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import QueuePool, TextClause, text
@@ -84,15 +85,10 @@ FIGURES = (
     ),
     Figure(
         "a1_partition_horizon_days",
-        "For how many days ahead there is a place for new rows",
+        "For how many days ahead there is a place for new rows, without a gap",
         ("table",),
         text(
-            "SELECT parent, min(days) FROM (SELECT 'bookings' AS parent, extract(epoch FROM"
-            " max(to_date(substr(relname, 10), 'YYYY_MM') + interval '1 month') - now()) / 86400 AS days"
-            " FROM pg_class WHERE relkind = 'r' AND relname ~ '^bookings_[0-9]{4}_[0-9]{2}$'"
-            " UNION ALL SELECT 'analytics_events', extract(epoch FROM"
-            " max(to_date(replace(substr(relname, 18), '_w', ''), 'IYYYIW') + interval '1 week') - now()) / 86400"
-            " FROM pg_class WHERE relkind = 'r' AND relname ~ '^analytics_events_[0-9]{4}_w[0-9]{2}$') ahead GROUP BY 1"
+            "SELECT parent, extract(epoch FROM covered_until - now()) / 86400 FROM partition_horizon() ORDER BY 1"
         ),
     ),
     Figure(
@@ -102,6 +98,12 @@ FIGURES = (
         text(
             "SELECT name, extract(epoch FROM now() - refreshed_at) FROM report_state WHERE isfinite(refreshed_at)"
         ),
+    ),
+    Figure(
+        "a1_mv_age_seconds",
+        "How long ago a materialized view was filled",
+        ("view",),
+        text("SELECT view, extract(epoch FROM now() - refreshed_at) FROM report_views"),
     ),
     Figure(
         "a1_dispatcher_beat_age_seconds",
@@ -116,6 +118,39 @@ FIGURES = (
         text(
             "SELECT name, extract(epoch FROM max(finished_at)) FROM task_runs"
             " WHERE ok AND started_at > now() - interval '40 days' GROUP BY 1"
+        ),
+    ),
+    Figure(
+        "a1_backup_last_success_timestamp",
+        "When the last full backup was taken and verified; 0 when there is none",
+        (),
+        text(
+            "SELECT coalesce(extract(epoch FROM max(finished_at)), 0) FROM task_runs WHERE name = 'backup' AND ok"
+        ),
+    ),
+    Figure(
+        "a1_restore_test_last_success_timestamp",
+        "When a backup was last brought back to life and stood up to every check; 0 when never",
+        (),
+        text(
+            "SELECT coalesce(extract(epoch FROM max(finished_at)), 0) FROM task_runs"
+            " WHERE name = 'restore_test' AND ok"
+        ),
+    ),
+    Figure(
+        "a1_wal_received",
+        "Whether somebody receives the WAL for the backups",
+        (),
+        text("SELECT active::integer FROM pg_replication_slots WHERE slot_name = 'a1_backup'"),
+    ),
+    Figure(
+        "a1_invariant_violations",
+        "How often each broken invariant was found broken by the last look",
+        ("check", "severity"),
+        text(
+            "SELECT one ->> 'name', one ->> 'severity', one ->> 'number' FROM (SELECT figures FROM task_runs"
+            " WHERE name = 'integrity' AND ok ORDER BY started_at DESC, id DESC LIMIT 1) run,"
+            " jsonb_array_elements(run.figures -> 'broken') one"
         ),
     ),
 )
@@ -153,6 +188,8 @@ class DatabaseFigures(Collector):
                 *labels, value = row
                 family.add_metric([str(label) for label in labels], float(value))
             yield family
+        for more in current_app.extensions.get("a1_figures", ()):
+            yield from more()
         skew = GaugeMetricFamily("a1_db_clock_skew_seconds", "How far this machine's clock is ahead")
         skew.add_metric((), clock_skew())
         yield skew

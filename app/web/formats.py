@@ -1,6 +1,7 @@
 """How dates, windows and money read in the visitor's language and the area's zone."""
 
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time, get_timezone_name
@@ -8,6 +9,8 @@ from flask import Flask
 from flask_babel import gettext
 
 from app.web.locale import current
+
+LONG_DAY = {"en": "EEEE, MMMM d", "es": "EEEE, d 'de' MMMM"}
 
 
 def init_app(app: Flask) -> None:
@@ -17,13 +20,16 @@ def init_app(app: Flask) -> None:
 
 def long_day(at: datetime, zone: str) -> str:
     """Return «Tuesday, November 24» as it is called where the garage is."""
-    return format_date(
-        at.astimezone(ZoneInfo(zone)),
-        "EEEE, MMMM d" if current() == "en" else "EEEE, d 'de' MMMM",
-        locale=current(),
-    )
+    return day_words(at.astimezone(ZoneInfo(zone)).date(), LONG_DAY[current()], current())
 
 
+@lru_cache(maxsize=1024)
+def day_words(day: date, pattern: str, locale: str) -> str:
+    """Return a day in one of Unicode's patterns; remembered, because every visitor looks at the same few weeks."""
+    return format_date(day, pattern, locale=locale)
+
+
+@lru_cache(maxsize=4096)
 def clock_time(at: datetime, zone: str) -> str:
     """Return «8 AM», or «8:30 AM» off the hour."""
     local = at.astimezone(ZoneInfo(zone))

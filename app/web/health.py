@@ -15,17 +15,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.extensions import db
+from app.maintenance import partitions
 from app.web import settings
 from app.web.figures import DatabaseFigures, clock_skew
 
 HEAD = (Path(__file__).parents[2] / "migrations" / "HEAD").read_text().strip()
 READY = text(
     "SELECT (SELECT version_num FROM alembic_version) = :head,"
-    " to_regclass('bookings_' || to_char(now() + interval '1 month', 'YYYY_MM')) IS NOT NULL,"
-    " to_regclass('analytics_events_' || to_char(now() + interval '1 week', 'IYYY') || '_w'"
-    " || to_char(now() + interval '1 week', 'IW')) IS NOT NULL"
+    " bool_and(covered_until > date_trunc('month', now(), 'UTC') + interval '1 month') FILTER (WHERE parent = 'bookings'),"
+    " bool_and(covered_until > date_trunc('week', now(), 'UTC') + interval '1 week') FILTER (WHERE parent = 'analytics_events')"
+    " FROM partition_horizon()"
 )
-
 BEAT_AGE = text("SELECT extract(epoch FROM clock_timestamp() - beat_at) FROM heartbeat")
 CIRCUITS = text("SELECT provider, state FROM provider_health")
 LATE_BEAT = 30.0
@@ -79,6 +79,7 @@ def look_beside() -> dict[str, object]:
         "dispatcher": "ok" if beat is not None and beat < LATE_BEAT else "silent",
         "clock": "ok" if abs(skew) <= MAX_SKEW else "skewed",
         "providers": providers,
+        "partition_days": {table: int(days) for table, days in partitions.horizon(db.session()).items()},
     }
 
 

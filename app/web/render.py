@@ -1,5 +1,6 @@
 """Answers: a whole page, or for htmx only the part that changes."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,19 +26,26 @@ def layout() -> str:
 def company(phone: str | None = None) -> dict[str, str]:
     """Return the company as pages show it, with a partner's own phone number where it has one."""
     number = phone or settings().company_phone
-    parsed = phonenumbers.parse(number, "US")
     return {
         "name": settings().company_name,
-        "phone_display": phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL),
+        "phone_display": phone_words(number),
         "phone_href": f"tel:{number}",
     }
+
+
+@lru_cache(maxsize=256)
+def phone_words(number: str) -> str:
+    """Return a number as people here write it; remembered, because every page shows the company's."""
+    parsed = phonenumbers.parse(number, "US")
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
 
 
 def render_page(
     template: str, status: int = 200, **context: Any
 ) -> Response:  # Any: a template takes any value
     """Render a template to an uncached answer."""
-    context.setdefault("company", company())
+    if "company" not in context:
+        context["company"] = company()
     context.setdefault("hue", settings().brand_hue)
     context.setdefault("lang", locale.current())
     return make_response(render_template(template, **context), status)

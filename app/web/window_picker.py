@@ -1,17 +1,17 @@
 """Open arrival windows as people pick them: radio buttons by day and part of day, soonest first, in the area's zone."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
 from flask import request
-from flask_babel import gettext
 
 from app.booking.slots import DAYS_SHOWN, OpenSlot, by_day
 from app.web import formats
 from app.web.locale import current
+from app.web.words import gettext
 
 DAYS_FIRST = 7
 
@@ -24,16 +24,20 @@ class Picker:
     now: datetime
     page_url: str
     chosen: str | None = None
-    own: str | None = None
+    own: uuid.UUID | None = None
 
 
 def picker_context(found: list[OpenSlot], picker: Picker) -> dict[str, Any]:
     """Return what the macro of the same name shows. Nothing to pick: no `earliest`."""
     zone, today = picker.zone, picker.now.astimezone(ZoneInfo(picker.zone)).date()
-    open_slots = [slot for slot in found if str(slot.id) != picker.own]
+    open_slots = [slot for slot in found if slot.id != picker.own]
     shown = days_shown(open_slots, today, picker.chosen)
     grouped = by_day(found)
-    chosen = next((slot.slot_date for slot in found if str(slot.id) == picker.chosen), None)
+    chosen = (
+        next((slot.slot_date for slot in found if str(slot.id) == picker.chosen), None)
+        if picker.chosen
+        else None
+    )
     selected = chosen or (open_slots[0].slot_date if open_slots else None)
     days = [today + timedelta(days=n) for n in range(shown)] if open_slots else []
     return {
@@ -47,7 +51,7 @@ def picker_context(found: list[OpenSlot], picker: Picker) -> dict[str, Any]:
 def days_shown(found: list[OpenSlot], today: date, chosen: str | None) -> int:
     """Return how many days to lay out: a week, or two when asked for, or when that is where the choice lies."""
     farthest = today + timedelta(days=DAYS_FIRST)
-    beyond = any(str(slot.id) == chosen and slot.slot_date >= farthest for slot in found)
+    beyond = any(slot.slot_date >= farthest and str(slot.id) == chosen for slot in found)
     nothing_near = bool(found) and found[0].slot_date >= farthest
     return (
         DAYS_SHOWN + 1
@@ -59,15 +63,15 @@ def days_shown(found: list[OpenSlot], today: date, chosen: str | None) -> int:
 def day_card(day: date, slots: list[OpenSlot], picker: Picker, *, is_selected: bool) -> dict[str, Any]:
     """Return one day of the strip with its windows."""
     locale = current()
-    long_label = format_date(day, "EEEE, MMMM d" if locale == "en" else "EEEE, d 'de' MMMM", locale=locale)
+    long_label = formats.day_words(day, formats.LONG_DAY[locale], locale)
     return {
         "date": day.isoformat(),
-        "weekday": format_date(day, "EEE", locale=locale),
+        "weekday": formats.day_words(day, "EEE", locale),
         "day": day.day,
-        "month": format_date(day, "MMM", locale=locale),
+        "month": formats.day_words(day, "MMM", locale),
         "long_label": long_label[:1].upper() + long_label[1:],
-        "open_count": sum(str(slot.id) != picker.own for slot in slots),
-        "has_own": any(str(slot.id) == picker.own for slot in slots),
+        "open_count": sum(slot.id != picker.own for slot in slots),
+        "has_own": any(slot.id == picker.own for slot in slots),
         "is_selected": is_selected,
         "parts": parts_of_day(slots, picker),
     }
@@ -88,11 +92,12 @@ def parts_of_day(slots: list[OpenSlot], picker: Picker) -> list[dict[str, Any]]:
 
 def window_choice(slot: OpenSlot, picker: Picker) -> dict[str, Any]:
     """Return one window as a radio button."""
+    name = str(slot.id)
     return {
-        "id": str(slot.id),
+        "id": name,
         "label": label_of(slot, picker.zone),
-        "selected": str(slot.id) == picker.chosen,
-        "is_own": str(slot.id) == picker.own,
+        "selected": name == picker.chosen,
+        "is_own": slot.id == picker.own,
     }
 
 

@@ -1,10 +1,9 @@
 """What is booked so far, for the column beside the question: never contact data."""
 
-from flask_babel import gettext
-
 from app.booking.answers import Answers, moment
 from app.booking.issues import BY_CODE
 from app.web.formats import moment_label
+from app.web.words import gettext
 
 
 def summary(answers: Answers) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from sandbox.providers import (
     klaviyo_control,
     klaviyo_events,
     klaviyo_hooks,
+    klaviyo_privacy,
     klaviyo_subscriptions,
     page,
     servicetitan_adcap,
@@ -44,7 +45,7 @@ WITH_ROUTES = (
     servicetitan_adcap, servicetitan_appointments, servicetitan_attribution, servicetitan_bookings, servicetitan_capacity,
     servicetitan_catalogues, servicetitan_contacts, servicetitan_customers, servicetitan_feeds, servicetitan_job_actions,
     servicetitan_jobs, servicetitan_leads, servicetitan_locations, servicetitan_scheduling, klaviyo_events, klaviyo_hooks,
-    klaviyo_subscriptions, control_office, control_weather, klaviyo_control, twilio_control,
+    klaviyo_privacy, klaviyo_subscriptions, control_office, control_weather, klaviyo_control, twilio_control,
 )  # they add theirs to their provider's blueprint, or to the control API's  # fmt: skip
 SECRET_HEADERS = {"Authorization", "St-App-Key"}
 KEPT_BODY = 20_000

@@ -117,6 +117,14 @@ def _merge(mail: MailHouse, kept: Profile, gone: Profile) -> None:
             mail.seen.add((kept.id, event.metric, event.unique_id))
 
 
+def forget(mail: MailHouse, gone: Profile) -> None:
+    """Take a profile off file, with its names and its events."""
+    mail.profiles.remove(gone)
+    mail.by_id = {known_as: profile for known_as, profile in mail.by_id.items() if profile is not gone}
+    mail.by_name = {place: profile for place, profile in mail.by_name.items() if profile is not gone}
+    mail.events = [event for event in mail.events if event.profile_id != gone.id]
+
+
 def apply_patch(profile: Profile, patch: Json) -> None:
     """Add to, take from and unset single properties."""
     properties = dict(profile.attributes.get("properties") or {})  # type: ignore[call-overload]  # an object, checked on entry

@@ -12,6 +12,7 @@ LIMITS = (
     ("*", "/api/profiles*", 75, 750),
     ("*", "/api/profile-subscription-bulk-*-jobs", 75, 750),
     ("*", "/api/metrics*", 10, 150),
+    ("POST", "/api/data-privacy-deletion-jobs", 3, 60),
     ("*", "/api/webhook*", 1, 15),
 )
 OTHERS = ("*", "*", 75, 750)

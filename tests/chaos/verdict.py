@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
+from app.maintenance.integrity.checks import CHECKS
+from app.maintenance.integrity.looking import EVERYTHING
 from tests.chaos.clients import Answer, Crowd
 from tests.chaos.product import Product
 
@@ -115,6 +117,14 @@ def half_states(product: Product) -> dict[str, int]:
     return {missing: number for missing, number in found.items() if number}
 
 
+LOOK = dict.fromkeys(("since", "slots_since", "jobs_since"), EVERYTHING)
+
+
+def broken_invariants(product: Product) -> dict[str, int]:
+    """Ask what the product asks itself every night; the queries above are another hand's word on the same."""
+    return {check.name: len(found) for check in CHECKS if (found := product.rows(check.query.text, **LOOK))}
+
+
 def duplicates(product: Product) -> dict[str, int]:
     """Count what happened at a provider more often than once, by provider and kind."""
     found: Counter[str] = Counter()
@@ -189,6 +199,7 @@ def standing(product: Product) -> list[Figure]:
         exactly("windows sold twice or to nobody", product.one(SLOTS_WRONG), 0),
         exactly("counters that differ from what is booked", product.one(COUNTERS_WRONG), 0),
         exactly("half states", half_states(product) or 0, 0),
+        exactly("invariants broken", broken_invariants(product) or 0, 0),
         exactly("duplicate provider effects", duplicates(product) or 0, 0),
         exactly("visits wrong at ServiceTitan", trucks(product), 0),
         exactly("visits there at another time", wrong_times(product), 0),

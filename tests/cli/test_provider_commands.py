@@ -27,7 +27,9 @@ def run(app: Flask, session: Session, sim: Simulator) -> Iterator[Run]:
     before = app.extensions["a1_settings"]
 
     def command(*words: str, **changes: object) -> Result:
-        app.extensions["a1_settings"] = sim.settings(database_url=before.database_url, **changes)
+        app.extensions["a1_settings"] = sim.settings(
+            database_url=before.database_url, db_pooler=before.db_pooler, **changes
+        )
         return app.test_cli_runner().invoke(args=list(words))
 
     yield command

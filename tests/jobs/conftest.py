@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from app.jobs.doorbell import Doorbell
 from app.jobs.process import Process, open_engine, open_process
+from app.pooling import Client
 from sandbox.valkey import throwaway_valkey
 from tests.providers.conftest import sim, simulator_server
 from tests.providers.simulated import Simulator
@@ -32,7 +33,11 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def process(database: Engine, environ: dict[str, str], sim: Simulator, redis_url: str) -> Iterator[Process]:
     """What a worker holds: three seconds of lease, so that dead workers are found soon."""
     settings = sim.settings(
-        database_url=environ["DATABASE_URL"], redis_url=redis_url, app_env="local", job_lease_seconds=3
+        database_url=environ["DATABASE_URL"],
+        db_pooler=environ["DB_POOLER"],
+        redis_url=redis_url,
+        app_env="local",
+        job_lease_seconds=3,
     )
     opened = open_process(settings)
     yield opened
@@ -52,6 +57,6 @@ def doorbell(redis_url: str) -> Iterator[Doorbell]:
 @pytest.fixture
 def second_engine(process: Process) -> Iterator[Engine]:
     """Connections of somebody else."""
-    engine = open_engine(process.settings, "somebody-else")
+    engine = open_engine(process.settings, Client.DISPATCHER)
     yield engine
     engine.dispose()

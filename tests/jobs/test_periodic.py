@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,11 +24,11 @@ def make_older(process: Process, seconds: int) -> None:
 
 @pytest.mark.parametrize("name", [task.name for task in PERIODIC if task.run is not None])
 def test_each_task_runs_and_leaves_its_figures(process: Process, name: str) -> None:
-    assert periodic.run_if_due(process, BY_NAME[name])
+    assert periodic.run_if_due(process, replace(BY_NAME[name], at_night=False))
     run = one(process, "SELECT * FROM task_runs")
     assert (run.name, run.ok) == (name, True)
     assert run.finished_at is not None
-    assert len(run.figures) == 1
+    assert run.figures
 
 
 def test_a_task_waits_for_its_rhythm(process: Process) -> None:

@@ -173,3 +173,27 @@ def test_each_status_means_what_the_table_says(sim: Simulator, status: int, outc
     with pytest.raises(ProviderError) as caught:
         news(sim).email.subscribe(PROFILE, "A1 online booking")
     assert caught.value.outcome is outcome
+
+
+DELETIONS = "/api/data-privacy-deletion-jobs"
+
+
+def test_a_person_is_deleted_under_our_id_and_a_second_time_there_is_nobody(
+    sim: Simulator, adapters: Adapters
+) -> None:
+    profile_id = adapters.email.upsert_profile(PROFILE)
+    assert adapters.email.delete_profile(PROFILE.external_id)
+    (effect,) = sim.effects("klaviyo", "deletion")
+    assert effect["id"] == profile_id
+    assert PROFILE.email not in str(sim.calls(DELETIONS))
+    assert not adapters.email.delete_profile(PROFILE.external_id)
+    assert len(sim.calls(DELETIONS)) == 1
+
+
+@pytest.mark.parametrize("mode", ["garbage", "empty"])
+def test_an_unclear_answer_to_a_search_is_not_taken_for_nobody(
+    sim: Simulator, adapters: Adapters, mode: str
+) -> None:
+    sim.fault("klaviyo", mode, "GET", "/api/profiles")
+    with pytest.raises(ProviderError):
+        adapters.email.delete_profile(PROFILE.external_id)

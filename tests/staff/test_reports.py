@@ -23,6 +23,11 @@ from tests.staff.office import book, enter
 NAMES = [report.name for report in REPORTS]
 
 
+def refresh_counts(session: Session) -> None:
+    """Count what the test has booked, delivered and missed."""
+    session.execute(text("SELECT report_refresh_counts('America/Phoenix')"))
+
+
 def read_csv(text_: str) -> list[list[str]]:
     """Read a file as a spreadsheet does."""
     return list(csv.reader(io.StringIO(text_)))
@@ -45,10 +50,17 @@ def add_funnel(
         ),
         {"day": day, "step": step, "viewed": viewed, "completed": completed, **values},
     )
+    session.execute(text("SELECT report_recount_day('funnel', :day, 'America/Phoenix')"), {"day": day})
+    month = {"month": day.replace(day=1)}
+    session.execute(
+        text("SELECT report_recompute_month(:month), report_recount_month(report_topics('funnel'), :month)"),
+        month,
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_report_without_data_says_so(client: PageClient, session: Session, name: str) -> None:
+    session.execute(text("SELECT report_refresh_views('0')"))
     enter(client, session, Role.VIEWER)
     response = client.get(f"/staff/reports/{name}")
     assert response.status_code == 200
@@ -129,6 +141,12 @@ def test_bookings_count_on_the_day_they_were_made_where_the_reports_live(
         ),
         {"at": late + timedelta(hours=23)},  # already the next day in London
     )
+    session.execute(
+        text(
+            "INSERT INTO booking_status_history (booking_id, to_status, actor) SELECT id, 'pending', 'x' FROM bookings"
+        )
+    )
+    refresh_counts(session)
     enter(client, session, Role.VIEWER)
     rows = {row[0]: row[1] for row in read_csv(client.get("/staff/reports/bookings.csv?days=7").text)}
     assert rows[str(days.today())] == "1"
@@ -149,12 +167,13 @@ def test_deliveries_and_messages_are_counted_by_what_became_of_them(
             "UPDATE queue_jobs SET status = 'failed', outcome = 'permanent' WHERE job_type = 'twilio.send_sms'"
         )
     )
+    refresh_counts(session)
     enter(client, session, Role.VIEWER)
     rows = {row[0]: row[1:] for row in read_csv(client.get("/staff/reports/deliveries.csv").text)}
     assert rows["servicetitan.create_job"][:4] == ["1", "0", "1", "0"]
     assert rows["twilio.send_sms"][:4] == ["1", "0", "0", "1"]
     messages = {row[0]: row[1:] for row in read_csv(client.get("/staff/reports/messages.csv").text)}
-    assert messages["confirmation (email)"] == ["1", "0", "1", "0", "0", "0.0"]
+    assert messages["confirmation (email)"] == ["1", "0", "1", "0", "0", "0", "0", "0.0"]
 
 
 def test_unmet_demand_is_counted_by_zip_code(client: PageClient, session: Session) -> None:
@@ -164,6 +183,7 @@ def test_unmet_demand_is_counted_by_zip_code(client: PageClient, session: Sessio
         ),
         {"a": uuid.uuid4(), "b": uuid.uuid4()},
     )
+    refresh_counts(session)
     enter(client, session, Role.VIEWER)
     assert read_csv(client.get("/staff/reports/demand.csv").text)[1] == ["86001", "2", "1", "1", "0", "0"]
 
@@ -227,3 +247,43 @@ def test_a_chart_stays_inside_its_frame() -> None:
     assert "highest 210 at Nov 30" in picture.summary
     assert totals(report, rows) == (None, 3255, None)
     assert drawing.draw(report, [(date(2026, 11, 1), 0, 0)], {}) is None
+
+
+def test_months_and_years_stand_side_by_side(client: PageClient, session: Session) -> None:
+    session.execute(
+        text(
+            "INSERT INTO report_counts_monthly VALUES ('step', '2019-12-01', 'zip', 'viewed', 200), ('booking', '2019-12-01', '', 'all', 50),"
+            " ('booking', '2026-11-01', '', 'cancelled', 3)"
+        )
+    )
+    session.execute(text("SELECT report_refresh_views('0')"))
+    enter(client, session, Role.VIEWER)
+    rows = read_csv(client.get("/staff/reports/months.csv?from=2019-12-15&to=2026-11-22").text)
+    assert rows[1:] == [
+        ["2019-12", "200", "50", "25.0", "0", "0", "0", "0"],
+        ["2026-11", "0", "0", "", "0", "3", "0", "0"],
+    ]
+    page = client.get("/staff/reports/months?from=2019-12-15&to=2026-11-22").text
+    assert "Dec 2019" in page
+    assert "Data as of" in page
+
+
+def test_lead_time_is_the_time_from_booking_to_visit(
+    client: PageClient, session: Session, settings: Settings
+) -> None:
+    book(session, settings, day=4)
+    refresh_counts(session)
+    enter(client, session, Role.VIEWER)
+    rows = {row[0]: row[1:] for row in read_csv(client.get("/staff/reports/lead-time.csv").text)}
+    assert rows["3 to 5 days"] == ["1", "100.0", "0", "0", "0.0"]
+    assert rows["Up to 4 hours"][0] == "0"
+
+
+def test_a_long_range_has_a_row_for_each_month(client: PageClient, session: Session) -> None:
+    add_funnel(session, days.today(), "zip", 30, 9)
+    enter(client, session, Role.VIEWER)
+    rows = read_csv(client.get("/staff/reports/overview.csv?days=400").text)
+    assert rows[0][0] == "Month"
+    assert rows[-1][:2] == [f"{days.today():%Y-%m}", "30"]
+    assert 13 <= len(rows) - 1 <= 15
+    assert f"{days.today():%b %Y}" in client.get("/staff/reports/overview?days=400").text

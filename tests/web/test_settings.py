@@ -55,3 +55,31 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
 def test_production_refuses_what_is_unsafe_or_broken(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         load_settings(GOOD | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RETENTION_RECORDS_YEARS", "6"), ("RETENTION_MESSAGES_DAYS", "364")],
+)
+def test_a_period_below_the_law_line_needs_a_word(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} below .* needs RETENTION_ALLOW_SHORTER=on"):
+        load_settings(GOOD | {name: value})
+    shorter = load_settings(GOOD | {name: value, "RETENTION_ALLOW_SHORTER": "on"})
+    assert str(getattr(shorter, name.lower())) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RETENTION_EVENTS_DAYS", "6"),
+        ("RETENTION_JOBS_DAYS", "6"),
+        ("RETENTION_MESSAGES_DAYS", "29"),
+        ("RETENTION_SLOTS_DAYS", "29"),
+        ("RETENTION_LEADS_DAYS", "29"),
+        ("RETENTION_RECORDS_YEARS", "0"),
+    ],
+)
+def test_no_word_makes_a_period_shorter_than_the_product_works_with(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} must be"):
+        load_settings(GOOD | {name: value, "RETENTION_ALLOW_SHORTER": "on"})
+    assert load_settings(GOOD | {name: "4000" if name.endswith("DAYS") else "12"})

@@ -57,7 +57,7 @@ def house(
     process = open_process(
         sim.settings(
             database_url=environ["DATABASE_URL"], app_env="local", job_lease_seconds=3, public_base_url=url,
-            klaviyo_webhook_secret=SECRET,
+            klaviyo_webhook_secret=SECRET, db_pooler=environ["DB_POOLER"],
         )
     )  # fmt: skip
     names = {

@@ -47,6 +47,9 @@ class EmailSender(Protocol):
     def subscribe(self, profile: EmailProfile, source: str) -> None:
         """Put the person on the marketing list. Lifts an earlier unsubscribe, so it needs a fresh opt-in."""
 
+    def delete_profile(self, external_id: str) -> bool:
+        """Ask for everything about a customer of ours to be deleted. Answer False when they are not known there."""
+
 
 @dataclass(frozen=True)
 class SmsMessage:

@@ -1,13 +1,14 @@
 """What a report is: data. Its page, CSV file, chart and tests all follow from one Report."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
 from app.staff.days import Span
+from app.staff.reports.spread import is_long
 
 Cell = str | int | float | date | None
 Row = tuple[Cell, ...]
@@ -32,6 +33,14 @@ class ChartKind(StrEnum):
     FUNNEL = "funnel"
 
 
+class Fresh(StrEnum):
+    """Which refresh a report's figures come from; its moment is the page's «data as of»."""
+
+    EVENTS = "events"
+    COUNTS = "counts"
+    MONTHS = "report_months"
+
+
 @dataclass(frozen=True)
 class Column:
     """One column; `total` says whether its sum means something."""
@@ -39,6 +48,9 @@ class Column:
     title: str
     kind: Kind = Kind.COUNT
     total: bool = False
+
+
+DAY, MONTH = Column("Day", Kind.DAY), Column("Month", Kind.DAY)
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,13 @@ class Report:
     chart: Chart
     empty: str
     filters: tuple[str, ...] = ()
-    from_rollup: bool = True
+    fresh: Fresh = Fresh.EVENTS
+
+    def of(self, ask: Ask) -> "Report":
+        """Return the report as it reads for these days: a long range has a row for each month where a short one has days."""
+        if not is_long(ask.span):
+            return self
+        return replace(self, columns=tuple(MONTH if column == DAY else column for column in self.columns))
 
 
 def totals(report: Report, rows: Sequence[Row]) -> Row | None:

@@ -1,23 +1,24 @@
-"""Reports: bookings by the day they were made, and by what brought them."""
+"""Reports: bookings by the day they were made, by what brought them, and by what was wrong."""
+
+from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.staff.reports.base import Ask, Chart, ChartKind, Column, Kind, Report, Row, share
+from app.staff.reports import counts
+from app.staff.reports.base import DAY, Ask, Chart, ChartKind, Column, Fresh, Kind, Report, Row, share
+from app.staff.reports.spread import label, parameters, spread
 
-COUNTS = (
-    "count(*) AS booked, count(*) FILTER (WHERE status = 'pending') AS pending,"
-    " count(*) FILTER (WHERE status = 'confirmed') AS confirmed, count(*) FILTER (WHERE status = 'completed') AS completed,"
-    " count(*) FILTER (WHERE status = 'cancelled') AS cancelled"
+SUMS = ", ".join(
+    f"coalesce(sum(n) FILTER (WHERE outcome = '{outcome}'), 0)::bigint"
+    for outcome in ("all", *counts.STATUSES)
 )
-THESE = "FROM bookings WHERE id >= uuid_v7_floor(:starts_at) AND id < uuid_v7_floor(:ends_at)"
+COUNTS = spread("report_counts", "outcome, n", "topic = 'booking'")
 BY_DAY = text(
-    "SELECT days.day, coalesce(booked, 0), coalesce(pending, 0), coalesce(confirmed, 0), coalesce(completed, 0),"  # noqa: S608 - our own words
-    " coalesce(cancelled, 0) FROM unnest(CAST(:days AS date[])) AS days (day) LEFT JOIN"
-    f" (SELECT (created_at AT TIME ZONE :zone)::date AS day, {COUNTS} {THESE} GROUP BY 1) b ON b.day = days.day ORDER BY days.day"
+    f"SELECT m.mark, {SUMS} FROM unnest(CAST(:marks AS date[])) AS m (mark)"  # noqa: S608 - our own words
+    f" LEFT JOIN {COUNTS} days ON date_trunc(:grain, days.day)::date = m.mark GROUP BY m.mark ORDER BY m.mark"
 )
-BY_SOURCE = text(f"SELECT coalesce(booking_source, ''), {COUNTS} {THESE} GROUP BY 1 ORDER BY booked DESC, 1")
-BY_ISSUE = text(f"SELECT issue_type, {COUNTS} {THESE} GROUP BY 1 ORDER BY booked DESC, 1")
+BY_ITEM = {topic: counts.by_item(topic) for topic in ("source", "issue")}
 STATUSES = (
     Column("Booked", total=True), Column("Not confirmed yet", total=True), Column("Confirmed", total=True),
     Column("Completed", total=True), Column("Cancelled", total=True),
@@ -26,32 +27,19 @@ NONE = "Nothing was booked in these days."
 
 
 def by_day(session: Session, ask: Ask) -> list[Row]:
-    """Return a row for every day, quiet ones too."""
-    return [
-        tuple(row)
-        for row in session.execute(BY_DAY, {**values(ask), "days": ask.span.all_days, "zone": ask.span.zone})
-    ]
+    """Return a row for every day or month, quiet ones too."""
+    return [(label(ask.span, row[0]), *row[1:]) for row in session.execute(BY_DAY, parameters(ask.span))]
 
 
-def by_source(session: Session, ask: Ask) -> list[Row]:
-    """Return a row for every source, the strongest first."""
-    return with_share([tuple(row) for row in session.execute(BY_SOURCE, values(ask))])
-
-
-def by_issue(session: Session, ask: Ask) -> list[Row]:
-    """Return a row for every kind of issue, the most frequent first."""
-    return with_share([tuple(row) for row in session.execute(BY_ISSUE, values(ask))])
-
-
-def values(ask: Ask) -> dict[str, object]:
-    """Return the bounds of the days."""
-    return {"starts_at": ask.span.starts_at, "ends_at": ask.span.ends_at}
-
-
-def with_share(rows: list[Row]) -> list[Row]:
-    """Add to each row its share of all bookings."""
-    whole = sum(int(row[1]) for row in rows if isinstance(row[1], int))
-    return [(*row, share(row[1], whole) if isinstance(row[1], int) else None) for row in rows]
+def by_item(topic: str, session: Session, ask: Ask) -> list[Row]:
+    """Return a row for every source or issue with its share of all bookings, the most frequent first."""
+    found = {
+        item: counts.statuses(outcomes)
+        for item, outcomes in counts.read(session, BY_ITEM[topic], ask).items()
+    }
+    whole = sum(sums[0] for sums in found.values())
+    ranked = sorted(found.items(), key=lambda entry: (-entry[1][0], entry[0]))
+    return [(item, *sums, share(sums[0], whole)) for item, sums in ranked]
 
 
 REPORTS = (
@@ -59,30 +47,30 @@ REPORTS = (
         name="bookings",
         title="Bookings by day",
         purpose="What was booked each day, and where it stands today.",
-        columns=(Column("Day", Kind.DAY), *STATUSES),
+        columns=(DAY, *STATUSES),
         rows=by_day,
         chart=Chart(ChartKind.LINE, "Bookings by day", 0, (1, 5)),
         empty=NONE,
-        from_rollup=False,
+        fresh=Fresh.COUNTS,
     ),
     Report(
         name="sources",
         title="Bookings by source",
         purpose="What brought the bookings of these days: the one source each booking was given when it was made.",
         columns=(Column("Source", Kind.WORDS), *STATUSES, Column("Share", Kind.SHARE)),
-        rows=by_source,
+        rows=partial(by_item, "source"),
         chart=Chart(ChartKind.BAR, "Bookings by source", 0, (1,)),
         empty=NONE,
-        from_rollup=False,
+        fresh=Fresh.COUNTS,
     ),
     Report(
         name="issues",
         title="Bookings by issue",
         purpose="What was wrong with the doors, in the homeowners' words.",
         columns=(Column("Issue", Kind.WORDS), *STATUSES, Column("Share", Kind.SHARE)),
-        rows=by_issue,
+        rows=partial(by_item, "issue"),
         chart=Chart(ChartKind.BAR, "Bookings by issue", 0, (1,)),
         empty=NONE,
-        from_rollup=False,
+        fresh=Fresh.COUNTS,
     ),
 )

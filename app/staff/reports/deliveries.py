@@ -1,49 +1,56 @@
 """Reports: what left for the providers, and what became of the messages."""
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.staff.reports.base import Ask, Chart, ChartKind, Column, Kind, Report, Row, share
+from app.staff.reports import counts
+from app.staff.reports.base import Ask, Chart, ChartKind, Column, Fresh, Kind, Report, Row, share
+from app.staff.reports.funnel import BOUNDS, median
 
-JOBS = text(
-    "SELECT job_type, count(*) AS jobs, count(*) FILTER (WHERE status = 'completed' AND outcome IS DISTINCT FROM 'cancelled'),"
-    " count(*) FILTER (WHERE status IN ('pending', 'processing')), count(*) FILTER (WHERE status = 'failed'),"
-    " count(*) FILTER (WHERE outcome = 'cancelled'), count(*) FILTER (WHERE attempts > 1),"
-    " percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM completed_at - created_at))"
-    " FILTER (WHERE status = 'completed' AND outcome = 'ok')"
-    " FROM queue_jobs WHERE created_at >= :starts_at AND created_at < :ends_at GROUP BY job_type ORDER BY jobs DESC, job_type"
-)
-MESSAGES = text(
-    "SELECT template || ' (' || type || ')', count(*) AS messages, count(*) FILTER (WHERE status = 'sent'),"
-    " count(*) FILTER (WHERE status = 'pending'),"
-    " count(*) FILTER (WHERE status = 'failed' AND error_msg LIKE 'skipped: %'),"
-    " count(*) FILTER (WHERE status = 'failed' AND NOT coalesce(error_msg LIKE 'skipped: %', false))"
-    " FROM notifications WHERE created_at >= :starts_at AND created_at < :ends_at GROUP BY template, type ORDER BY messages DESC, 1"
-)
+JOBS = counts.by_item("delivery")
+MESSAGES = counts.by_item("message")
+TIMES = tuple(f"t{place:02d}" for place in range(len(BOUNDS) - 1))
 
 
 def jobs(session: Session, ask: Ask) -> list[Row]:
-    """Return a row for every kind of delivery."""
+    """Return a row for every kind of delivery, the most frequent first."""
     return [
-        (*row[:7], float(row[7]) if row[7] is not None else None)
-        for row in session.execute(JOBS, {"starts_at": ask.span.starts_at, "ends_at": ask.span.ends_at})
+        (
+            name,
+            *(
+                found.get(outcome, 0)
+                for outcome in ("all", "done", "waiting", "failed", "cancelled", "retried")
+            ),
+            median([found.get(time, 0) for time in TIMES]),
+        )
+        for name, found in ranked(counts.read(session, JOBS, ask))
     ]
 
 
 def messages(session: Session, ask: Ask) -> list[Row]:
-    """Return a row for every kind of message and channel."""
-    found = session.execute(MESSAGES, {"starts_at": ask.span.starts_at, "ends_at": ask.span.ends_at})
+    """Return a row for every kind of message and channel, the most frequent first."""
     return [
-        (name, count, sent, waiting, skipped, failed, share(sent, count - skipped))
-        for name, count, sent, waiting, skipped, failed in found
+        (
+            name,
+            *(
+                found.get(outcome, 0)
+                for outcome in ("all", "sent", "waiting", "skipped", "failed", "arrived", "refused")
+            ),
+            share(found.get("sent", 0), found["all"] - found.get("skipped", 0)),
+        )
+        for name, found in ranked(counts.read(session, MESSAGES, ask))
     ]
+
+
+def ranked(found: dict[str, dict[str, int]]) -> list[tuple[str, dict[str, int]]]:
+    """Return items in the order of how many there are."""
+    return sorted(found.items(), key=lambda entry: (-entry[1]["all"], entry[0]))
 
 
 REPORTS = (
     Report(
         name="deliveries",
         title="Deliveries",
-        purpose="What had to reach ServiceTitan, Klaviyo and Twilio, and how it went. Finished ones are kept for 30 days.",
+        purpose="What had to reach ServiceTitan, Klaviyo and Twilio, and how it went.",
         columns=(
             Column("Delivery", Kind.WORDS), Column("All", total=True), Column("Delivered", total=True), Column("Waiting", total=True),
             Column("Given up", total=True), Column("Not needed any more", total=True), Column("Took several tries", total=True),
@@ -52,19 +59,20 @@ REPORTS = (
         rows=jobs,
         chart=Chart(ChartKind.BAR, "Deliveries by kind", 0, (1,)),
         empty="Nothing had to be delivered in these days.",
-        from_rollup=False,
+        fresh=Fresh.COUNTS,
     ),
     Report(
         name="messages",
         title="Messages",
-        purpose="E-mails and texts by kind. «Sent» means the provider took it.",
+        purpose="E-mails and texts by kind. «Sent» means the provider took it; «arrived» and «bounced» is what it told us later.",
         columns=(
             Column("Message", Kind.WORDS), Column("All", total=True), Column("Sent", total=True), Column("Waiting", total=True),
-            Column("Not needed any more", total=True), Column("Failed", total=True), Column("Sent of all needed", Kind.SHARE),
+            Column("Not needed any more", total=True), Column("Failed", total=True), Column("Arrived", total=True),
+            Column("Bounced", total=True), Column("Sent of all needed", Kind.SHARE),
         ),
         rows=messages,
         chart=Chart(ChartKind.BAR, "Messages by kind", 0, (1,)),
         empty="No message was written in these days.",
-        from_rollup=False,
+        fresh=Fresh.COUNTS,
     ),
 )  # fmt: skip

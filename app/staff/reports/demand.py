@@ -3,24 +3,25 @@
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.staff.reports.base import Ask, Chart, ChartKind, Column, Kind, Report, Row
+from app.staff.reports.base import Ask, Chart, ChartKind, Column, Fresh, Kind, Report, Row
+from app.staff.reports.spread import bounds, spread
 
+COUNTS = spread("report_counts", "item, outcome, n", "topic = 'demand'")
+SUMS = ", ".join(
+    f"coalesce(sum(n) FILTER (WHERE outcome = '{outcome}'), 0)::bigint AS {outcome}"
+    for outcome in ("out_of_area", "no_slot", "callback", "reachable")
+)
 QUERY = text(
-    "SELECT l.zip_code || coalesce(' ' || z.city || ', ' || z.state, ''), count(*) AS leads,"
-    " count(*) FILTER (WHERE kind = 'out_of_area'), count(*) FILTER (WHERE kind = 'no_slot'),"
-    " count(*) FILTER (WHERE kind = 'callback'), count(*) FILTER (WHERE phone IS NOT NULL OR email IS NOT NULL)"
-    " FROM leads l LEFT JOIN zip_codes z ON z.zip_code = l.zip_code"
-    " WHERE l.created_at >= :starts_at AND l.created_at < :ends_at AND l.zip_code IS NOT NULL"
-    " GROUP BY l.zip_code, z.city, z.state ORDER BY leads DESC, 1 LIMIT 500"
+    "SELECT item || coalesce(' ' || z.city || ', ' || z.state, ''), leads, out_of_area, no_slot, callback, reachable"  # noqa: S608 - our own words
+    f" FROM (SELECT item, sum(n) FILTER (WHERE outcome <> 'reachable')::bigint AS leads, {SUMS}"
+    f" FROM (SELECT item, outcome, sum(n) AS n FROM {COUNTS} days GROUP BY item, outcome) sums GROUP BY item ORDER BY leads DESC, item LIMIT 500) busiest"
+    " LEFT JOIN zip_codes z ON z.zip_code = item ORDER BY leads DESC, item"
 )
 
 
 def rows(session: Session, ask: Ask) -> list[Row]:
     """Return a row for every ZIP code, the busiest first."""
-    return [
-        tuple(row)
-        for row in session.execute(QUERY, {"starts_at": ask.span.starts_at, "ends_at": ask.span.ends_at})
-    ]
+    return [tuple(row) for row in session.execute(QUERY, bounds(ask.span))]
 
 
 REPORT = Report(
@@ -34,5 +35,5 @@ REPORT = Report(
     rows=rows,
     chart=Chart(ChartKind.BAR, "Leads by ZIP code", 0, (1,)),
     empty="Nobody had to leave without a booking in these days.",
-    from_rollup=False,
+    fresh=Fresh.COUNTS,
 )  # fmt: skip

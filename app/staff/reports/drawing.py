@@ -175,9 +175,11 @@ def label_words(kind: Kind, cell: object, names: Mapping[str, str]) -> str:
     """Return a cell as a label."""
     if isinstance(cell, date):
         return f"{cell:%b} {cell.day}"
+    if kind is Kind.DAY:
+        return day_words(cell)
     return partner_names.words(str(cell or ""), names) if kind is Kind.WORDS else str(cell or "–")
 
 
 def day_words(cell: object) -> str:
-    """Return a day in full, other cells as they are."""
-    return local_day(cell) if isinstance(cell, date) else str(cell)
+    """Return a day or a month, «2026-11», as people say it."""
+    return local_day(cell) if isinstance(cell, date) else f"{date.fromisoformat(f'{cell}-01'):%b %Y}"

@@ -1,98 +1,88 @@
 """Reports: how far visits get, step by step, and the same by channel, partner and device."""
 
-from collections.abc import Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
+from app.staff.reports import counts
 from app.staff.reports.base import Ask, Chart, ChartKind, Column, Kind, Report, Row, share
+from app.staff.reports.spread import bounds, spread
 
 STEPS = ("zip", "issue", "doors", "ownership", "slot", "contact", "review", "done")
 LAST = STEPS[-1]
 DIMENSIONS = ("channel", "partner", "device", "locale", "variant")
-BOUNDS = (
-    0,
-    1,
-    2,
-    5,
-    10,
-    20,
-    30,
-    60,
-    120,
-    300,
-    600,
-    1800,
-    3600,
-)  # seconds; of report_recompute_day's histogram
-NARROWED = "".join(f" AND (CAST(:{name} AS text) IS NULL OR {name} = :{name})" for name in DIMENSIONS)
-BY_STEP = text(
-    "SELECT step, sum(viewed)::bigint AS viewed, sum(completed)::bigint AS completed, sum(errors)::bigint AS errors,"  # noqa: S608 - our own column names
-    " (SELECT array_agg(total ORDER BY place) FROM (SELECT place, sum(n)::bigint AS total FROM funnel_daily inside,"
-    " unnest(inside.ms_histogram) WITH ORDINALITY AS h (n, place) WHERE inside.step = f.step"
-    f" AND inside.day BETWEEN :first AND :last{NARROWED} GROUP BY place) sums) AS histogram"
-    f" FROM funnel_daily f WHERE day BETWEEN :first AND :last{NARROWED} GROUP BY step"
-)
-BY_DIMENSION = {
-    name: text(
-        f"SELECT {name}, sum(viewed) FILTER (WHERE step = 'zip')::bigint AS visits,"  # noqa: S608 - our own column names
-        " sum(viewed) FILTER (WHERE step = 'slot')::bigint AS slot, sum(viewed) FILTER (WHERE step = 'contact')::bigint AS contact,"
-        " sum(viewed) FILTER (WHERE step = 'done')::bigint AS booked FROM funnel_daily"
-        f" WHERE day BETWEEN :first AND :last{NARROWED} GROUP BY {name} ORDER BY visits DESC NULLS LAST, {name}"
+BOUNDS = (0, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)  # seconds; of report_funnel_of's histogram
+PLACES = tuple(f"h{place:02d}" for place in range(len(BOUNDS) - 1))
+OF_DIMENSION = ("zip", "slot", "contact", "done")
+ALL_STEPS = counts.by_item("step")
+ALL_OF = {name: counts.by_item(name) for name in ("channel", "partner", "device")}
+
+
+@cache
+def narrowed_steps(chosen: frozenset[str]) -> TextClause:
+    """Return the sums by step of the visits that have the chosen values."""
+    days = spread("funnel", "step, viewed, completed, errors, ms_histogram", conditions(chosen))
+    histogram = ", ".join(
+        f"sum(ms_histogram[{place + 1}])::bigint AS {name}" for place, name in enumerate(PLACES)
     )
-    for name in ("channel", "partner", "device")
-}
+    return text(
+        "SELECT step, sum(viewed)::bigint AS viewed, sum(completed)::bigint AS completed, sum(errors)::bigint AS errors,"  # noqa: S608 - our own words
+        f" {histogram} FROM {days} days GROUP BY step"
+    )
+
+
+@cache
+def narrowed_dimension(name: str, chosen: frozenset[str]) -> TextClause:
+    """Return how many visits with the chosen values saw the steps that matter, by the value of a dimension."""
+    days = spread("funnel", f"{name}, step, viewed", conditions(chosen))
+    sums = ", ".join(
+        f"coalesce(sum(viewed) FILTER (WHERE step = '{step}'), 0)::bigint AS {step}" for step in OF_DIMENSION
+    )
+    return text(f"SELECT {name} AS item, {sums} FROM {days} days GROUP BY {name}")  # noqa: S608 - our own words
+
+
+def conditions(chosen: frozenset[str]) -> str:
+    """Return a condition for each chosen dimension, with a parameter of its name."""
+    return " AND ".join(f"{name} = :{name}" for name in DIMENSIONS if name in chosen)
 
 
 def by_step(session: Session, ask: Ask) -> list[Row]:
     """Return a row for every step in the wizard's order."""
-    found = {row.step: row for row in session.execute(BY_STEP, values(ask))}
-    began = found[STEPS[0]].viewed if STEPS[0] in found else 0
-    return [step_row(step, found.get(step), began) for step in STEPS] if found else []
+    if ask.choice:
+        statement = narrowed_steps(frozenset(ask.choice))
+        found = {row["step"]: dict(row) for row in session.execute(statement, values(ask)).mappings()}
+    else:
+        found = counts.read(session, ALL_STEPS, ask)
+    began = found.get(STEPS[0], {}).get("viewed", 0)
+    return [step_row(step, found.get(step, {}), began) for step in STEPS] if found else []
 
 
-def step_row(step: str, row: Any, began: int) -> Row:  # Any: a row of the statement, or nothing
+def step_row(step: str, sums: Mapping[str, int], began: int) -> Row:
     """Return one step: the last one has nothing to complete."""
-    if row is None:
-        return (step, 0, 0, None, 0, share(0, began), 0, None)
+    viewed, completed, errors = (sums.get(name, 0) for name in ("viewed", "completed", "errors"))
     if step == LAST:
-        return (step, row.viewed, None, None, None, share(row.viewed, began), row.errors, None)
-    lost = max(row.viewed - row.completed, 0)
-    done = share(row.completed, row.viewed)
-    return (
-        step,
-        row.viewed,
-        row.completed,
-        done,
-        lost,
-        share(row.viewed, began),
-        row.errors,
-        median(row.histogram or ()),
-    )
+        return (step, viewed, None, None, None, share(viewed, began), errors, None)
+    middle = median([sums.get(place, 0) for place in PLACES])
+    lost = max(viewed - completed, 0)
+    return (step, viewed, completed, share(completed, viewed), lost, share(viewed, began), errors, middle)
 
 
 def by_dimension(name: str, session: Session, ask: Ask) -> list[Row]:
-    """Return a row for every value of a dimension."""
-    return [
-        (
-            row[0],
-            row.visits or 0,
-            row.slot or 0,
-            row.contact or 0,
-            row.booked or 0,
-            share(row.booked or 0, row.visits or 0),
-        )
-        for row in session.execute(BY_DIMENSION[name], values(ask))
-    ]
+    """Return a row for every value of a dimension, the one with the most visits first."""
+    if ask.choice:
+        statement = narrowed_dimension(name, frozenset(ask.choice))
+        found = {row["item"]: dict(row) for row in session.execute(statement, values(ask)).mappings()}
+    else:
+        found = counts.read(session, ALL_OF[name], ask)
+    lines = ((item, *(sums.get(step, 0) for step in OF_DIMENSION)) for item, sums in found.items())
+    return [(*line, share(line[-1], line[1])) for line in sorted(lines, key=lambda line: (-line[1], line[0]))]
 
 
 def values(ask: Ask) -> dict[str, object]:
     """Return the parameters of the statements."""
-    return {"first": ask.span.first, "last": ask.span.last} | {
-        name: ask.choice.get(name) for name in DIMENSIONS
-    }
+    return {**bounds(ask.span), **ask.choice}
 
 
 def median(histogram: Sequence[int]) -> float | None:

@@ -4,22 +4,22 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.staff.reports.base import Ask, Chart, ChartKind, Column, Kind, Report, Row, share
+from app.staff.reports.spread import bounds, spread
 
+COUNTS = spread("report_counts", "item, outcome, n", "topic = 'campaign'")
 QUERY = text(
-    "SELECT utm_source, utm_medium, utm_campaign,"
-    " coalesce(sum(sessions) FILTER (WHERE event_type = 'step_viewed' AND step = 'zip'), 0)::bigint AS visits,"
-    " coalesce(sum(sessions) FILTER (WHERE event_type = 'booking_submitted'), 0)::bigint AS booked"
-    " FROM report_events_daily WHERE day BETWEEN :first AND :last"
-    " GROUP BY utm_source, utm_medium, utm_campaign ORDER BY visits DESC, utm_source, utm_medium, utm_campaign LIMIT 500"
+    "SELECT CAST(item AS jsonb) AS touch, sum(n) FILTER (WHERE outcome = 'visits')::bigint AS visits,"  # noqa: S608 - our own words
+    " sum(n) FILTER (WHERE outcome = 'booked')::bigint AS booked"
+    f" FROM (SELECT item, outcome, sum(n) AS n FROM {COUNTS} days GROUP BY item, outcome) sums"
+    " GROUP BY item ORDER BY visits DESC NULLS LAST, item LIMIT 500"
 )
 
 
 def rows(session: Session, ask: Ask) -> list[Row]:
     """Return a row for every campaign, the busiest first."""
-    found = session.execute(QUERY, {"first": ask.span.first, "last": ask.span.last})
     return [
-        (source or "(none)", medium or "(none)", campaign or "(none)", visits, booked, share(booked, visits))
-        for source, medium, campaign, visits, booked in found
+        (*(word or "(none)" for word in touch), visits or 0, booked or 0, share(booked or 0, visits or 0))
+        for touch, visits, booked in session.execute(QUERY, bounds(ask.span))
     ]
 
 

@@ -1,29 +1,44 @@
 """The pages of all reports: index, one report, and its CSV file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from flask import Response, abort, request
+from flask import Flask, Response, abort, request
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app import clock
-from app.extensions import db
 from app.staff import partner_names
 from app.staff.days import READY_MADE, Span, read_span
 from app.staff.formats import age
 from app.staff.pages import page, staff
-from app.staff.reports import BY_NAME, REPORTS, csv_file, drawing
-from app.staff.reports.base import Ask, Cell, Column, Kind, Report, totals
+from app.staff.reports import BY_NAME, REPORTS, csv_file, drawing, replica
+from app.staff.reports.base import Ask, Cell, Column, Kind, Report, Row, totals
+from app.staff.reports.spread import bounds, spread
 
-AS_OF = text("SELECT refreshed_at FROM report_state WHERE name = 'events' AND refreshed_at > '-infinity'")
-OPTIONS = text(
-    "SELECT array_agg(DISTINCT channel), array_agg(DISTINCT partner), array_agg(DISTINCT device), array_agg(DISTINCT locale)"
-    " FROM funnel_daily WHERE day BETWEEN :first AND :last"
+AS_OF = text(
+    "SELECT refreshed_at FROM (SELECT name, refreshed_at FROM report_state UNION ALL SELECT view, refreshed_at FROM report_views) known"
+    " WHERE name = :fresh AND isfinite(refreshed_at)"
 )
-OPTION_NAMES = ("channel", "partner", "device", "locale")
+SEEN = spread("report_counts", "topic, item", "topic IN ('channel', 'partner', 'device', 'locale')")
+OPTIONS = text(f"SELECT topic, array_agg(DISTINCT item) AS items FROM {SEEN} days GROUP BY topic")  # noqa: S608 - our own words
 LONGEST_CHOICE = 100
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a page shows of a report, all of it read in one transaction."""
+
+    rows: Sequence[Row]
+    names: Mapping[str, str]
+    options: Mapping[str, list[str]]
+    as_of: datetime | None
+
+
+def init_app(app: Flask) -> None:
+    """Know the replica, which no other part of the product reads."""
+    replica.init_app(app)
 
 
 @staff.get("/reports/")
@@ -35,24 +50,25 @@ def list_reports() -> Response:
 @staff.get("/reports/<name>")
 def show_report(name: str) -> Response:
     """Show a report as chart and table."""
-    report, ask, session = find(name), read_ask(name), db.session()
-    rows, names = report.rows(session, ask), partner_names.read(session)
-    query = {"from": ask.span.first.isoformat(), "to": ask.span.last.isoformat(), **ask.choice}
+    report, ask = find(name), read_ask(name)
+    answer = replica.read(partial(read_contents, report=report, ask=ask))
+    contents, shown = answer.value, report.of(ask)
     return page(
         "report",
-        report=report,
+        report=shown,
         reports=REPORTS,
         span=ask.span,
         choice=ask.choice,
-        options=read_options(session, report, ask.span),
-        rows=rows,
-        totals=totals(report, rows),
-        chart=drawing.draw(report, rows, names),
-        code_words=partial(partner_names.words, names=names),
-        as_of=read_as_of(session, report),
-        cell_words=partial(cell_words, names),
+        options=contents.options,
+        rows=contents.rows,
+        totals=totals(shown, contents.rows),
+        chart=drawing.draw(shown, contents.rows, contents.names),
+        code_words=partial(partner_names.words, names=contents.names),
+        as_of=contents.as_of,
+        source=answer,
+        cell_words=partial(cell_words, contents.names),
         ready_made=READY_MADE,
-        query=query,
+        query={"from": ask.span.first.isoformat(), "to": ask.span.last.isoformat(), **ask.choice},
     )
 
 
@@ -60,11 +76,22 @@ def show_report(name: str) -> Response:
 def download_report(name: str) -> Response:
     """Send a report as a CSV file."""
     report, ask = find(name), read_ask(name)
-    body = csv_file.write(report.columns, report.rows(db.session(), ask))
+    rows = replica.read(lambda session: report.rows(session, ask)).value
+    body = csv_file.write(report.of(ask).columns, rows)
     response = Response(body, content_type="text/csv; charset=utf-8")
     file_name = f"{report.name}_{ask.span.first}_{ask.span.last}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return response
+
+
+def read_contents(session: Session, report: Report, ask: Ask) -> Contents:
+    """Read everything a report's page shows."""
+    return Contents(
+        rows=report.rows(session, ask),
+        names=partner_names.read(session),
+        options=read_options(session, report, ask.span),
+        as_of=session.execute(AS_OF, {"fresh": report.fresh}).scalar_one_or_none(),
+    )
 
 
 def find(name: str) -> Report:
@@ -82,17 +109,8 @@ def read_options(session: Session, report: Report, span: Span) -> dict[str, list
     """Return the values each filter of the report can take in these days."""
     if not report.filters:
         return {}
-    row = session.execute(OPTIONS, {"first": span.first, "last": span.last}).one()
-    found = {name: sorted(filter(None, values or ())) for name, values in zip(OPTION_NAMES, row, strict=True)}
-    return {name: found[name] for name in report.filters}
-
-
-def read_as_of(session: Session, report: Report) -> datetime | None:
-    """Return the moment up to which the report is complete; one that reads the bookings themselves is up to now."""
-    if not report.from_rollup:
-        return clock.now()
-    found: Sequence[datetime] = session.scalars(AS_OF).all()
-    return found[0] if found else None
+    found = {row.topic: row.items for row in session.execute(OPTIONS, bounds(span))}
+    return {name: sorted(filter(None, found.get(name, ()))) for name in report.filters}
 
 
 def cell_words(names: Mapping[str, str], column: Column, cell: Cell) -> str:

@@ -1,0 +1,67 @@
+"""Databases of a test's own: copies of the migrated one, removed afterwards."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flask import Flask
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from app.extensions import db
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One database under two roles."""
+
+    owner: Engine
+    app: Engine
+
+    @property
+    def app_url(self) -> str:
+        """For the settings of a process."""
+        return self.app.url.render_as_string(hide_password=False)
+
+
+def close_all(app: Flask) -> None:
+    """Leave the app's database, so that it can be copied."""
+    with app.app_context():
+        db.session.remove()
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+@contextmanager
+def copy_of(source: str, environ: dict[str, str]) -> Iterator[Copy]:
+    """Copy a database that nobody is connected to."""
+    name = f"copy_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(
+        make_url(environ["MIGRATION_DATABASE_URL"]).set(database="a1"), isolation_level="AUTOCOMMIT"
+    )
+    patiently(admin, f"CREATE DATABASE {name} TEMPLATE {source}")
+    made = Copy(
+        create_engine(make_url(environ["MIGRATION_DATABASE_URL"]).set(database=name)),
+        create_engine(make_url(environ["DATABASE_URL"]).set(database=name)),
+    )
+    try:
+        yield made
+    finally:
+        made.owner.dispose()
+        made.app.dispose()
+        patiently(admin, f"DROP DATABASE {name}")
+        admin.dispose()
+
+
+def patiently(admin: Engine, statement: str) -> None:
+    """Wait until those who have just left the database are really gone."""
+    for _attempt in range(5):
+        try:
+            with admin.connect() as connection:
+                connection.execute(text(statement))
+            return
+        except OperationalError as error:
+            last = error
+    raise last
