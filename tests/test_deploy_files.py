@@ -223,8 +223,6 @@ def test_the_target_starts_every_queue_and_only_units_that_exist() -> None:
     wanted = " ".join(unit(DEPLOY / "systemd/a1.target")["Unit"]["Wants"]).split()
     assert {f"a1-worker@{queue}.service" for queue in QUEUES} <= set(wanted)
     assert {re.sub(r"@[^.]*\.", "@.", name) for name in wanted} <= {path.name for path in UNITS}
-    for timer in (path for path in UNITS if path.suffix == ".timer"):
-        assert timer.with_suffix(".service").exists()
 
 
 def test_systemd_reads_the_units(tmp_path: Path) -> None:
