@@ -65,11 +65,11 @@ def book(at: Stage, number: int, zip_code: str) -> bool:
         base = location(wire.ask(get("/book"))).rpartition("/")[0]
         page = wire.ask(get(f"{base}/zip"))
         for step, reply in REPLIES.items():
+            if step == "slot" and not WINDOW.search(page.body):
+                return False
             page = wire.ask(
                 post(f"{base}/{step}", {"zip_code": zip_code} | reply | fields(page, step, number), HTMX)
             )
-            if step == "slot" and not WINDOW.search(page.body):
-                return False
             for again in range(1, TRIES):
                 if page.status != 409 or step != "slot":
                     break
