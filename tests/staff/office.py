@@ -98,3 +98,8 @@ def fail_create(session: Session, reference: str, reason: str = "create job: 400
 def value(session: Session, sql: str, **values: object) -> Any:
     """Return the one value of a query."""
     return session.execute(text(sql), values).scalar()
+
+
+def refresh_counts(session: Session) -> None:
+    """Count what the test has booked, delivered and missed."""
+    session.execute(text("SELECT report_refresh_counts('America/Phoenix')"))

@@ -18,14 +18,9 @@ from app.staff import days
 from app.staff.reports import REPORTS, csv_file, drawing, funnel
 from app.staff.reports.base import Chart, ChartKind, Column, Kind, Report, totals
 from tests.pages import PageClient
-from tests.staff.office import book, enter
+from tests.staff.office import book, enter, refresh_counts
 
 NAMES = [report.name for report in REPORTS]
-
-
-def refresh_counts(session: Session) -> None:
-    """Count what the test has booked, delivered and missed."""
-    session.execute(text("SELECT report_refresh_counts('America/Phoenix')"))
 
 
 def read_csv(text_: str) -> list[list[str]]:

@@ -206,6 +206,7 @@ LANGUAGE sql STABLE AS $$
   SELECT coalesce(s.cluster = (SELECT system_identifier FROM pg_control_system()), false)
      AND NOT EXISTS (SELECT FROM report_due_days WHERE source = 'events' AND day <= (p_until AT TIME ZONE s.zone)::date)
      AND NOT EXISTS (SELECT FROM analytics_events WHERE tx >= s.last_xid AND created_at >= s.restored_at AND session_id IS NOT NULL
+       AND NOT pg_visible_in_snapshot(tx, s.last_snapshot::pg_snapshot)
        AND (created_at < p_until OR session_id < uuid_v7_floor(p_until)::text))
     FROM report_state s WHERE s.name = 'events'
 $$;
@@ -241,7 +242,8 @@ BEGIN
     END IF;
   ELSE
     FOR d IN SELECT DISTINCT visit_day(session_id, tz) FROM analytics_events
-              WHERE tx >= state.last_xid AND created_at >= state.restored_at AND session_id IS NOT NULL LOOP
+              WHERE tx >= state.last_xid AND created_at >= state.restored_at AND session_id IS NOT NULL
+                AND (state.last_snapshot IS NULL OR NOT pg_visible_in_snapshot(tx, state.last_snapshot::pg_snapshot)) LOOP
       IF d IS NULL THEN
         CONTINUE;
       ELSIF report_is_frozen(d, tz, state.raw_from) THEN

@@ -187,7 +187,8 @@ BEGIN
   ELSE
     INSERT INTO report_due_days
     SELECT DISTINCT 'bookings', (uuid_v7_time(booking_id) AT TIME ZONE tz)::date FROM booking_status_history
-     WHERE tx >= state.last_xid AND id >= uuid_v7_floor(greatest(state.restored_at, '1970-01-01')) ON CONFLICT DO NOTHING;
+     WHERE tx >= state.last_xid AND id >= uuid_v7_floor(greatest(state.restored_at, '1970-01-01'))
+       AND (state.last_snapshot IS NULL OR NOT pg_visible_in_snapshot(tx, state.last_snapshot::pg_snapshot)) ON CONFLICT DO NOTHING;
     INSERT INTO report_due_days
     SELECT source, generate_series(least((nullif(state.refreshed_at, '-infinity') AT TIME ZONE tz)::date, today) - 3, today, interval '1 day')::date
       FROM unnest(ARRAY['jobs', 'messages', 'leads']) source ON CONFLICT DO NOTHING;
