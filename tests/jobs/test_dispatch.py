@@ -83,9 +83,20 @@ def test_a_ring_that_does_not_get_through_is_taken_back_within_a_second(
 
 def test_without_redis_nothing_is_marked_at_all(process: Process, dead_doorbell: Doorbell) -> None:
     booking_id = book(process)
-    assert dispatcher.one_round(process, dead_doorbell, is_slow_round=True) == dispatcher.REST
+    assert (
+        dispatcher.one_round(process, dead_doorbell, dispatcher.Pace(), is_slow_round=True) == dispatcher.REST
+    )
     assert job_of(process, booking_id, CREATE).dispatch_count == 0
     assert one(process, "SELECT now() - beat_at < interval '10 seconds' AS fresh FROM heartbeat").fresh
+
+
+def test_a_full_window_does_not_slow_the_dispatcher_down(process: Process, doorbell: Doorbell) -> None:
+    pace = dispatcher.Pace()
+    assert dispatcher.one_round(process, doorbell, pace, is_slow_round=False) == dispatcher.POLL
+    for hour in range(8, 14):
+        book(process, Wish(hour=hour, email=f"pat{hour}@example.com"))
+    rests = [dispatcher.one_round(process, doorbell, pace, is_slow_round=False) for _ in range(2)]
+    assert rests == [dispatcher.BUSY, dispatcher.BUSY]
 
 
 def test_only_a_small_window_is_handed_out(process: Process, doorbell: Doorbell) -> None:

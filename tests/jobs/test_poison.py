@@ -102,7 +102,7 @@ def test_a_job_of_a_newer_version_is_left_to_it(process: Process, doorbell: Door
     )
     runner.run(process, job.id)
     assert sweep.sweep(process) == 0
-    assert dispatcher.one_round(process, doorbell, is_slow_round=True) == dispatcher.POLL
+    assert dispatcher.one_round(process, doorbell, dispatcher.Pace(), is_slow_round=True) == dispatcher.POLL
     left = one(process, "SELECT status, attempts FROM queue_jobs WHERE id = :id", id=job.id)
     assert tuple(left) == ("pending", 0)
 
