@@ -39,7 +39,7 @@ AROUND = """
   SELECT a.id, d::date, '08:00', d, d + interval '2 hours'
     FROM service_areas a, generate_series(now() - interval '380 days', now() + interval '5 days', interval '5 days') d;
   INSERT INTO notifications (booking_id, type, provider, status, template, dedupe_key, created_at)
-  SELECT id, 'email', 'klaviyo', CASE WHEN random() < 0.1 THEN 'pending' ELSE 'sent' END, 'confirmed', id::text, created_at FROM bookings;
+  SELECT id, 'email', 'klaviyo', CASE row_number() OVER (ORDER BY id DESC) % 10 WHEN 3 THEN 'pending' ELSE 'sent' END, 'confirmed', id::text, created_at FROM bookings;
   INSERT INTO queue_jobs (queue_name, job_type, booking_id, status, outcome, completed_at, created_at)
   SELECT 'critical', 'servicetitan.create_job', id, 'completed', 'ok', created_at, created_at FROM bookings;
   INSERT INTO queue_jobs (queue_name, job_type, status, outcome, completed_at, created_at)
