@@ -1,7 +1,7 @@
 """The processes that deliver: `worker.py dispatcher`, `worker.py worker QUEUE`, or all of them with `worker.py` alone.
 
-A worker exits when it loses Redis or is killed, and whoever supervises it starts it again; `worker.py` alone does that for
-its own children. Nothing is lost on the way: the rows of queue_jobs are the queue, Redis only wakes workers up.
+Whoever supervises a worker starts it again when it was killed; `worker.py` alone does that for its own children. Nothing is
+lost on the way: the rows of queue_jobs are the queue, Redis only wakes workers up.
 """
 
 import argparse
@@ -56,13 +56,14 @@ def run_dispatcher() -> int:
 
 
 def run_worker(queue: str) -> int:
-    """Work on one queue until a signal comes or Redis is lost."""
+    """Work on one queue until a signal comes."""
     settings = load_settings(os.environ)
     killpoint.arm(os.environ, is_production=settings.is_production)
     process = killpoint.watch(open_process(settings))
     entry.use(process)
     logger.info("worker_started", queue=queue)
-    return queue_worker.work(process.settings.redis_url, queue)
+    queue_worker.work(process.settings.redis_url, queue)
+    return 0
 
 
 def job_timeout(lease_seconds: int) -> int:

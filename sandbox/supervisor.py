@@ -7,13 +7,8 @@ from pathlib import Path
 
 from sandbox.child import Child, Program
 
-_DELAYS = (
-    1.0,
-    2.0,
-    4.0,
-    5.0,
-)  # seconds before the next restart; the first stays under the two that RQ's workers need
-_HEALTHY_AFTER = 30.0
+_DELAYS = (1.0, 2.0, 4.0, 5.0)  # seconds before the next restart of what keeps dying
+_HEALTHY_AFTER = 10.0
 _TICK = 0.1
 
 

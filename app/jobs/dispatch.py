@@ -23,7 +23,9 @@ from app.outbox import ORDERED, QUEUES, RULES, JobType
 from app.providers.http import limits_for_lease
 
 WINDOW = 2  # outstanding jobs a worker
-FIRST_RERING = 30
+FIRST_RERING = (
+    3  # only for rings that Redis does not hold any more: nothing is repeated because it has to wait
+)
 LONGEST_RERING = 600
 KNOWN = list(JobType)  # another version's jobs are another version's business
 
@@ -211,7 +213,7 @@ def unmark(session: Session, rings: list[Ring]) -> None:
 
 
 def ring_again(process: Process, doorbell: Doorbell) -> int:
-    """Let jobs be rung for again whose ring nobody heard and Redis has lost. Raise RedisError."""
+    """Let jobs be rung for again whose ring no worker claimed and Redis holds no more. Raise RedisError."""
     values = {"first": FIRST_RERING, "longest": LONGEST_RERING, "types": KNOWN}
     rows = process.transact(lambda session: session.execute(UNHEARD, values).all())
     lost = [ring for row in rows if not doorbell.is_waiting(ring := ring_of(row))]

@@ -12,9 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
-from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
-from rq.utils import as_text
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from app.outbox import RULES, JobType
@@ -68,14 +66,12 @@ class Doorbell:
         )
 
     def is_waiting(self, ring: Ring) -> bool:
-        """Say whether the ring is queued, or started by a worker that is still alive. Raise RedisError."""
-        queue = self._queue(ring.queue)
-        if self._client.lpos(queue.key, ring.rq_id) is not None:
-            return True
-        status, worker = self._client.hmget(RqJob.key_for(ring.rq_id), "status", "worker_name")
-        if status is None or worker is None or as_text(status) != "started":
-            return False
-        return bool(self._client.exists(f"rq:worker:{as_text(worker)}"))
+        """Say whether the ring is queued. Raise RedisError.
+
+        What RQ says of a ring that was taken is not asked for: a worker claims within milliseconds, and RQ believes for
+        minutes that one which was killed before it did is at work.
+        """
+        return self._client.lpos(self._queue(ring.queue).key, ring.rq_id) is not None
 
     def workers(self, queue: str) -> int:
         """Return how many workers listen, at least one; asked for every few seconds only. Raise RedisError.

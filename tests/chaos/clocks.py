@@ -35,7 +35,7 @@ def frozen_worker(product: Product, times: int) -> list[Figure]:
             crowd.seed = 300 + number
             crowd.run(1)
             thawed += freeze_and_thaw(product, next(iter(workers.alive.values())).pid)
-    quiet.wait(product, 180, hurry=True)
+    quiet.wait(product, 180)
     return [
         verdict.at_least("workers frozen in mid-call and thawed after their job was done", thawed, times),
         verdict.exactly("writes refused to them", words_in_log(product, "job_fenced") - fenced, thawed),

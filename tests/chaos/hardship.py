@@ -41,7 +41,7 @@ def long_outage(product: Product, people: int, breath: float = BREATH) -> list[F
     buried, spent = dead_letters(product, crowd), most_attempts(product, crowd)
     before, began, leaps = len(product.effects()), time.monotonic(), 0
     product.provider_proxy.set(Mode.PASS)
-    while quiet.wait(product, breath * 4, hurry=True) is None and leaps < LONGEST_DRAIN // LEAP_MINUTES:
+    while quiet.wait(product, breath * 4) is None and leaps < LONGEST_DRAIN // LEAP_MINUTES:
         leaps += 1
         leap(product)
     took = time.monotonic() - began
@@ -118,7 +118,7 @@ def poison(product: Product, folder: Path, normal: int) -> list[Figure]:
     with crew(product, {"A1_KILL_AT": "after_claim", "A1_KILL_NOTES": str(notes)}):
         ended = product.wait(lambda: outcome(product, killer) == "poison", 180)
         hurry_retries(product, [unreadable, endless])
-        quiet.wait(product, 240, hurry=True)
+        quiet.wait(product, 240)
     product.rows(
         "UPDATE queue_jobs SET payload = payload || jsonb_build_object('notification_id', payload -> 'was') WHERE id = :id",
         id=unreadable,

@@ -31,7 +31,7 @@ def at(product: Product, notes: Path, point: Point, kills: int, seed: int) -> li
     order = {"A1_KILL_AT": point, "A1_KILL_NOTES": str(notes)}
     with helpers(product, order, QUEUES, each=1 if kills < JOBS_OF_A_BOOKING else 2) as workers:
         crowd.run(-(-kills // JOBS_OF_A_BOOKING), 3)
-        settled = quiet.wait(product, DELIVERED_WITHIN, hurry=True)
+        settled = quiet.wait(product, DELIVERED_WITHIN)
         deaths = workers.deaths
     killed = len(list(notes.iterdir()))
     return [

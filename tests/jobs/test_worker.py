@@ -109,15 +109,28 @@ def test_bookings_made_without_redis_are_delivered_when_it_is_back(
         wait_until(lambda: rows(process, "SELECT 1 FROM heartbeat"))
         wait_until(lambda: is_listening(url) and is_listening(url, "notify"))
         supervisor.pause("valkey")
-        assert worker.wait(timeout=60) != 0
         bookings = [book(process, Wish(hour=hour, email=f"p{hour}@example.com")) for hour in (8, 10, 12)]
-        with running(settings, log, "worker", "critical"), running(settings, log, "worker", "notify"):
-            supervisor.resume("valkey")
-            sql = "SELECT count(*) AS n FROM queue_jobs WHERE booking_id IS NOT NULL AND status = 'completed'"
-            wait_until(lambda: one(process, sql).n == 9, every=0.2)
+        supervisor.resume("valkey")
+        sql = "SELECT count(*) AS n FROM queue_jobs WHERE booking_id IS NOT NULL AND status = 'completed'"
+        wait_until(lambda: one(process, sql).n == 9, every=0.2)
+        worker.terminate()
+        assert worker.wait(timeout=60) == 0
     assert {booking(process, booking_id).status for booking_id in bookings} == {"confirmed"}
     assert [effect["count"] for effect in sim.effects("servicetitan", "job")] == [1, 1, 1]
     assert len(sim.effects("twilio", "message")) == 3
+
+
+def test_a_worker_whose_redis_is_away_ends_when_told(
+    process: Process, tmp_path: Path, own_redis: tuple[Supervisor, str]
+) -> None:
+    supervisor, url = own_redis
+    log = tmp_path / "log"
+    with running(replace(process.settings, redis_url=url), log, "worker", "critical") as worker:
+        wait_until(lambda: is_listening(url))
+        supervisor.pause("valkey")
+        wait_until(lambda: "redis_lost" in log.read_text())
+        worker.terminate()
+        assert worker.wait(timeout=60) == -signal.SIGTERM
 
 
 def test_one_command_runs_every_role_and_starts_again_what_dies(
