@@ -9,7 +9,8 @@ from app.providers.ports import Outcome, ProviderError
 
 LONGEST = 3600.0
 FIRST = 5.0
-LONGEST_FREE = 3  # steps: what others hold up is looked at again within six minutes
+LONGEST_FREE = 2  # steps: what others hold up is looked at again within 80 seconds
+PATIENCE = 20  # times that a job is spared because its provider is in trouble; it may be the job itself
 CONFLICT = 409
 FREE = {Outcome.THROTTLED, Outcome.CONFIG}  # the provider did nothing and it is not this job's fault
 
@@ -28,15 +29,18 @@ def delay(tries: int) -> float:
     return min(LONGEST, FIRST * 4.0 ** min(tries, 8)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
-def decide(job: Job, error: ProviderError, *, is_probe: bool = False) -> Later | Abandoned:
+def decide(
+    job: Job, error: ProviderError, *, is_probe: bool = False, is_troubled: bool = False
+) -> Later | Abandoned:
     """Choose by the outcome's class. `job.attempts` counts the attempts before this one.
 
     A conflict may be our own earlier call: the next try looks for it, or repeats the same key. A probe that failed costs
-    its job nothing: the provider was known to be away, and the same job may be asked to look again and again.
+    its job nothing: the provider was known to be away, and the same job may be asked to look again and again. Nor does a
+    failure at a provider that fails others too: it passes for all of them at once.
     """
     if error.outcome is Outcome.PERMANENT and error.status != CONFLICT:
         return Abandoned(JobOutcome.PERMANENT, error.reason, error.code)
-    free = error.outcome in FREE or is_probe
+    free = error.outcome in FREE or is_probe or (is_troubled and job.defer_count < PATIENCE)
     if not free and job.attempts + 1 >= job.max_attempts:
         return Abandoned(JobOutcome.EXHAUSTED, error.reason, error.code)
     wait = delay(min(job.defer_count, LONGEST_FREE) if free else job.attempts)

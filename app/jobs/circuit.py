@@ -17,7 +17,8 @@ from app.providers.ports import Outcome, ProviderError
 OPENS_AFTER = 5  # failures in a row
 MEMORY = 20  # calls looked back upon
 TOO_MANY = MEMORY // 2  # failures among them
-FIRST_PAUSE = 30
+TROUBLED = 3  # failures among them: it is not this one job's fault
+FIRST_PAUSE = 5
 LONGEST_PAUSE = 300
 LEAST_REST, LONGEST_REST = 1.0, 30.0  # seconds that a provider which asks for a pause gets
 FRESH = 10  # seconds for which «it answered» needs no new note
@@ -39,12 +40,17 @@ NOTE_SUCCESS = text(
     " SELECT state = 'half_open' FROM before"
 )
 # A failure of a call that began before the switch opened says nothing new: it neither counts nor makes the pause longer.
+# Calls that were answered before the one that failed are as good as calls of others: a probe that got that far closes it.
 NOTE_FAILURE = text(
     "INSERT INTO provider_health AS h (provider, failures, recent, calls, last_failure_at, last_outcome, last_reason)"
-    " VALUES (:provider, 1, 1, 1, clock_timestamp(), :outcome, :reason)"
-    " ON CONFLICT (provider) DO UPDATE SET failures = h.failures + CASE h.state WHEN 'open' THEN 0 ELSE 1 END,"
-    " recent = ((h.recent << 1) & 1048575) | 1, calls = least(h.calls + 1, 20), last_failure_at = clock_timestamp(),"
-    " last_outcome = excluded.last_outcome, last_reason = excluded.last_reason"
+    " VALUES (:provider, 1, 1, least(:answered + 1, 20), clock_timestamp(), :outcome, :reason)"
+    " ON CONFLICT (provider) DO UPDATE SET failures = CASE WHEN h.state = 'open' THEN h.failures"
+    " WHEN :answered > 0 THEN 1 ELSE h.failures + 1 END,"
+    " recent = ((h.recent << least(:answered + 1, 20)) & 1048575) | 1, calls = least(h.calls + :answered + 1, 20),"
+    " state = CASE WHEN h.state = 'half_open' AND :answered > 0 THEN 'closed' ELSE h.state END,"
+    " opened_at = CASE WHEN h.state = 'half_open' AND :answered > 0 THEN NULL ELSE h.opened_at END,"
+    " next_probe_at = CASE WHEN h.state = 'half_open' AND :answered > 0 THEN NULL ELSE h.next_probe_at END,"
+    " last_failure_at = clock_timestamp(), last_outcome = excluded.last_outcome, last_reason = excluded.last_reason"
     " RETURNING state, failures, recent, calls"
 )
 OPEN = text(
@@ -98,18 +104,26 @@ class Memory:
     recent: int
     calls: int
 
-    def opens(self, outcome: Outcome) -> bool:
+    def opens(self, *, is_refused: bool) -> bool:
         """Say whether the switch opens now: a failed probe, wrong credentials, five in a row, or half of the last twenty."""
         if self.state == "open":
             return False
         is_bad = self.failures >= OPENS_AFTER or (
             self.calls >= MEMORY and self.recent.bit_count() >= TOO_MANY
         )
-        return is_bad or self.state == "half_open" or outcome is Outcome.CONFIG
+        return is_bad or self.state == "half_open" or is_refused
+
+    @property
+    def is_troubled(self) -> bool:
+        """Say whether several of the last calls failed."""
+        return self.state != "closed" or self.recent.bit_count() >= TROUBLED
 
 
-def note(session: Session, provider: str, error: ProviderError | None = None) -> None:
-    """Remember how a call ended; without an error it went well. A refusal is an answer too."""
+def note(session: Session, provider: str, error: ProviderError | None = None, answered: int = 0) -> bool:
+    """Remember how a job's calls ended and say whether the provider fails others too.
+
+    `answered` calls went well before the last one; without an error that one did too. A refusal is an answer.
+    """
     if error is None or error.outcome is Outcome.PERMANENT or error.status == CONFLICT:
         note_answer(session, provider)
     elif error.outcome is Outcome.THROTTLED:
@@ -117,7 +131,8 @@ def note(session: Session, provider: str, error: ProviderError | None = None) ->
         session.execute(REST, {"provider": provider, "rest": rest})
         log.info("provider_rests", provider=provider, seconds=rest)
     elif error.outcome in FAILURES:
-        note_failure(session, provider, error)
+        return note_failure(session, provider, error, answered)
+    return False
 
 
 def note_answer(session: Session, provider: str) -> None:
@@ -127,18 +142,18 @@ def note_answer(session: Session, provider: str) -> None:
         log.info("circuit_closed", provider=provider)
 
 
-def note_failure(session: Session, provider: str, error: ProviderError) -> None:
-    """Remember a failure, and open the switch when there were too many."""
-    values = {"provider": provider, "outcome": error.outcome, "reason": error.reason[:200]}
-    memory = Memory(*session.execute(NOTE_FAILURE, values).one())
-    if not memory.opens(error.outcome):
-        return
-    failures = max(memory.failures, OPENS_AFTER)
-    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - OPENS_AFTER, 8))
-    session.execute(OPEN, {"provider": provider, "failures": failures, "pause": pause})
-    log.error(
-        "circuit_opened", provider=provider, outcome=error.outcome.value, failures=failures, pause_s=pause
-    )
+def note_failure(session: Session, provider: str, error: ProviderError, answered: int) -> bool:
+    """Remember a failure, open the switch when there were too many, and say whether there were several."""
+    values = {"outcome": error.outcome, "reason": error.reason[:200], "answered": min(answered, MEMORY)}
+    memory = Memory(*session.execute(NOTE_FAILURE, values | {"provider": provider}).one())
+    if memory.opens(is_refused=error.outcome is Outcome.CONFIG and answered == 0):
+        failures = max(memory.failures, OPENS_AFTER)
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - OPENS_AFTER, 8))
+        session.execute(OPEN, {"provider": provider, "failures": failures, "pause": pause})
+        log.error(
+            "circuit_opened", provider=provider, outcome=error.outcome.value, failures=failures, pause_s=pause
+        )
+    return memory.is_troubled
 
 
 def way(session: Session, provider: str) -> Way:

@@ -56,7 +56,7 @@ class QueueWorker(SimpleWorker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """End after the job under way."""
         self.is_told_to_stop = True
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ has no types here
 
     def subscribe(self) -> None:
         """Take no commands through Redis: signals do, and the thread that listens would outlive a lost Redis."""

@@ -3,7 +3,7 @@
 import time
 import traceback
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -31,6 +31,7 @@ from app.jobs.work import (
 from app.log import log
 from app.models.queue_job import JobOutcome
 from app.outbox import RULES
+from app.providers import answers
 from app.providers.ports import Outcome, ProviderError
 
 
@@ -41,6 +42,7 @@ class Claimed:
     lease: Lease
     facts: object
     is_probe: bool = False
+    answered: int = 0  # calls of this attempt that went well before its last
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,11 @@ def run(process: Process, job_id: uuid.UUID) -> None:
         with structlog.contextvars.bound_contextvars(**log_context(claimed.lease.job)):
             killpoint.reach(Point.AFTER_CLAIM)
             started = time.monotonic()
-            ended = call(process, claimed)
+            with answers.counted() as counted:
+                ended = call(process, claimed)
             log.info("job_ran", duration_ms=round((time.monotonic() - started) * 1000, 1))
             killpoint.reach(Point.BEFORE_FINISH)
-            finish(process, claimed, ended)
+            finish(process, replace(claimed, answered=counted.understood), ended)
 
 
 def log_context(job: Job) -> dict[str, str]:
@@ -203,6 +206,11 @@ def write(
     """Fence, then write what follows from how the call ended."""
     job = claimed.lease.job
     leases.fence(session, claimed.lease)
+    is_troubled = not isinstance(
+        ended, CrashedError
+    ) and circuit.note(  # a crash says nothing about the provider
+        session, RULES[job.job_type].provider, provider_error(ended), claimed.answered
+    )
     if isinstance(ended, Success):
         outcome = HANDLERS[job.job_type].settle(session, job, claimed.facts, ended.result)
         leases.complete(session, job, outcome)
@@ -216,9 +224,8 @@ def write(
         unknown = ProviderError(Outcome.UNCERTAIN, str(ended))
         settle_failure(session, process, job, backoff.decide(job, unknown))
     else:
-        settle_failure(session, process, job, backoff.decide(job, ended, is_probe=claimed.is_probe))
-    if not isinstance(ended, CrashedError):  # that says nothing about the provider
-        circuit.note(session, RULES[job.job_type].provider, provider_error(ended))
+        next_step = backoff.decide(job, ended, is_probe=claimed.is_probe, is_troubled=is_troubled)
+        settle_failure(session, process, job, next_step)
 
 
 def provider_error(ended: Ending) -> ProviderError | None:

@@ -13,10 +13,12 @@ import httpx
 import structlog
 
 from app import clock
+from app.providers import answers
 from app.providers.ports import Outcome, ProviderError
 
 MAX_BYTES = 1_000_000
 MAX_RETRY_AFTER = 3600.0
+SIGN_IN = "token"  # who hands out tokens may be well while the service itself is away
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,11 @@ class HttpClient:
         status: int | None = None
         outcome = Outcome.UNCERTAIN
         try:
+            answers.call_begins()
             reply = self._exchange(request)
             status, outcome = reply.status, outcome_of(reply.status)
+            if reply.is_success and request.operation != SIGN_IN:
+                answers.call_answered()
             return reply
         except ProviderError as error:
             outcome = error.outcome

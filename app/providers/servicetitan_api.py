@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from app.providers.http import HttpClient, Limits, Reply, Request, outcome_of
+from app.providers.http import SIGN_IN, HttpClient, Limits, Reply, Request, outcome_of
 from app.providers.ports import Outcome, ProviderError
 from app.providers.servicetitan_mapping import FieldMapping
 
@@ -70,7 +70,7 @@ class TokenCache:
         asked_at = time.monotonic()
         reply = self._client.send(
             Request(
-                "token",
+                SIGN_IN,
                 "POST",
                 self._config.auth_url,
                 {},

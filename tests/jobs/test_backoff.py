@@ -53,9 +53,20 @@ def test_every_kind_of_job_has_a_handler() -> None:
     assert set(HANDLERS) == set(JobType)
 
 
-def test_what_others_hold_up_is_looked_at_again_within_minutes_however_often_it_waited() -> None:
+def test_a_provider_that_fails_others_too_costs_a_job_nothing_for_a_while() -> None:
+    error = ProviderError(Outcome.TRANSIENT, "jobs.create: 503")
+    for spared in (0, backoff.PATIENCE - 1):
+        later = backoff.decide(replace(JOB, attempts=2, defer_count=spared), error, is_troubled=True)
+        assert isinstance(later, Later)
+        assert not later.uses_attempt
+        assert later.seconds <= 80
+    last = backoff.decide(replace(JOB, attempts=2, defer_count=backoff.PATIENCE), error, is_troubled=True)
+    assert last == Abandoned(JobOutcome.EXHAUSTED, "jobs.create: 503")
+
+
+def test_what_others_hold_up_is_looked_at_again_soon_however_often_it_waited() -> None:
     later = backoff.decide(replace(JOB, defer_count=50), ProviderError(Outcome.THROTTLED, "busy"))
-    assert 160 <= later.seconds <= 320
+    assert 40 <= later.seconds <= 80
 
 
 def test_a_pause_is_never_shorter_for_being_asked_for() -> None:

@@ -19,10 +19,12 @@ CREATE = JobType.CREATE_JOB
 BAD, GOOD = Outcome.TRANSIENT, Outcome.OK
 
 
-def note(process: Process, *outcomes: Outcome, provider: str = "klaviyo", **more: Any) -> None:
+def note(
+    process: Process, *outcomes: Outcome, provider: str = "klaviyo", answered: int = 0, **more: Any
+) -> None:
     for outcome in outcomes:
         error = None if outcome is GOOD else ProviderError(outcome, f"events.create: {outcome}", **more)
-        process.transact(lambda session, error=error: circuit.note(session, provider, error))
+        process.transact(lambda session, error=error: circuit.note(session, provider, error, answered))
 
 
 def health(process: Process, provider: str = "klaviyo") -> Row[Any]:
@@ -49,7 +51,7 @@ def test_five_failures_in_a_row_open_it(process: Process, outcome: Outcome) -> N
     assert (health(process).state, way(process)) == ("closed", Way.FREE)
     note(process, outcome)
     assert (health(process).state, way(process)) == ("open", Way.SHUT)
-    assert 20 < health(process).pause < 40
+    assert 3 < health(process).pause < 7
 
 
 @pytest.mark.parametrize("answer", [Outcome.OK, Outcome.PERMANENT])
@@ -58,12 +60,55 @@ def test_an_answer_in_between_starts_the_count_again(process: Process, answer: O
     assert health(process).state == "closed"
 
 
+def test_calls_that_were_answered_before_the_failing_one_count_too(process: Process) -> None:
+    note(process, *[BAD] * 30, answered=2)
+    assert (health(process).state, health(process).failures) == ("closed", 1)
+    note(process, *[BAD] * 20, answered=1)
+    assert health(process).state == "open"
+
+
+def test_refused_credentials_open_it_only_where_nothing_was_answered_before(process: Process) -> None:
+    note(process, Outcome.CONFIG, answered=1)
+    assert health(process).state == "closed"
+
+
+def test_a_probe_that_got_further_closes_it_and_counts_as_one_failure(process: Process) -> None:
+    note(process, *[BAD] * 5)
+    assert probe(process)
+    note(process, BAD, answered=3)
+    assert (health(process).state, health(process).failures, way(process)) == ("closed", 1, Way.FREE)
+
+
+def test_a_job_whose_first_calls_were_answered_does_not_open_it(process: Process, sim: Simulator) -> None:
+    for hour in range(8, 8 + circuit.OPENS_AFTER):
+        booking_id = book(process, Wish(hour=hour, email=f"p{hour}@example.com", sms=False))
+        sim.fault("servicetitan", "error", "POST", JOBS, status=503)
+        assert run_type(process, booking_id, CREATE).status == "pending"
+    assert (health(process, "servicetitan").state, health(process, "servicetitan").failures) == ("closed", 1)
+
+
+def test_it_says_whether_others_fail_too(process: Process) -> None:
+    def is_troubled(outcome: Outcome) -> bool:
+        error = None if outcome is GOOD else ProviderError(outcome, "events.create")
+        return process.transact(lambda session: circuit.note(session, "klaviyo", error))
+
+    assert [is_troubled(outcome) for outcome in (BAD, GOOD, BAD, GOOD, BAD)] == [
+        False,
+        False,
+        False,
+        False,
+        True,
+    ]
+    note(process, *[GOOD] * 20)
+    assert not is_troubled(BAD)
+
+
 def test_every_other_call_failing_opens_it_once_twenty_are_known(process: Process) -> None:
     note(process, *[GOOD, BAD] * 9, GOOD)
     assert (health(process).state, health(process).calls) == ("closed", 19)
     note(process, BAD)
     assert (health(process).state, health(process).recent.bit_count()) == ("open", 10)
-    assert 20 < health(process).pause < 40
+    assert 3 < health(process).pause < 7
 
 
 def test_less_than_half_of_the_last_twenty_does_not_open_it(process: Process) -> None:
@@ -79,7 +124,7 @@ def test_what_is_longer_ago_than_twenty_calls_is_forgotten(process: Process) -> 
 
 def test_each_failed_probe_doubles_the_pause_up_to_five_minutes(process: Process) -> None:
     note(process, *[BAD] * 5)
-    for pause in (60, 120, 240, 300, 300):
+    for pause in (10, 20, 40, 80, 160, 300, 300):
         assert probe(process)
         note(process, BAD)
         assert health(process).state == "open"
