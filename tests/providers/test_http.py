@@ -121,6 +121,22 @@ def test_a_failed_tls_handshake_is_transient(httpserver: HTTPServer) -> None:
     assert caught.value.outcome is Outcome.TRANSIENT
 
 
+@pytest.mark.parametrize(("asked", "seconds", "status"), [("1", 2.0, 200), ("2", 2.0, 429), ("1", 1.0, 429)])
+def test_a_rest_of_a_second_is_taken_on_the_spot_where_the_lease_allows_it(
+    httpserver: HTTPServer, asked: str, seconds: float, status: int
+) -> None:
+    busy = httpserver.expect_oneshot_request("/")
+    busy.respond_with_data("busy", status=429, headers={"Retry-After": asked})
+    httpserver.expect_request("/").respond_with_data("{}")
+    assert call(httpserver.url_for("/"), Limits(total=seconds)).status == status
+
+
+def test_a_rest_is_taken_once(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/").respond_with_data("busy", status=429, headers={"Retry-After": "1"})
+    assert call(httpserver.url_for("/"), Limits(total=2.0)).status == 429
+    assert len(httpserver.log) == 2
+
+
 def test_an_answer_above_the_cap_is_refused(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/").respond_with_data(b"x" * 1_000_001)
     with pytest.raises(ProviderError) as caught:
