@@ -4,7 +4,6 @@ from flask import Response
 from flask_babel import Babel
 from flask_compress import Compress
 from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from htmx_flask import Htmx
 
@@ -25,7 +24,6 @@ class CompressRefusals(Compress):
 
 
 db = SQLAlchemy(model_class=Base)
-migrate = Migrate()
 babel = Babel()
 htmx = Htmx()
 login = LoginManager()

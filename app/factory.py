@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cli, log, manage, staff, webhooks, wizard
 from app.config import Settings, load_settings
-from app.extensions import babel, compress, db, htmx, login, migrate
+from app.extensions import babel, compress, db, htmx, login
 from app.pooling import Client, connect_args
 from app.web import assets, errors, formats, headers, health, locale, request_log, site, words
 
@@ -18,6 +18,7 @@ def build(environ: Mapping[str, str] | None = None) -> Flask:
     settings = load_settings(os.environ if environ is None else environ)
     log.configure()
     app = Flask("app", static_folder=None)
+    app.jinja_environment = words.PageEnvironment
     app.extensions["a1_settings"] = settings
     app.config.from_mapping(flask_config(settings))
     if settings.trusted_proxy_count:
@@ -25,7 +26,6 @@ def build(environ: Mapping[str, str] | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     htmx.init_app(app)
     db.init_app(app)
-    migrate.init_app(app, db, directory="migrations")
     babel.init_app(app, locale_selector=locale.current, default_translation_directories="translations")
     login.init_app(app, add_context_processor=False)
     compress.init_app(app)

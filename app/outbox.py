@@ -114,26 +114,25 @@ def request_id() -> str | None:
 
 def add(session: Session, *jobs: NewJob) -> None:
     """Write jobs down in one statement; they run after the commit, in the order given where order counts."""
-    if not jobs:
-        return
-    rows = []
-    for job in jobs:
-        rules = RULES[job.job_type]
-        rows.append(
-            {
-                "queue_name": rules.queue,
-                "job_type": job.job_type,
-                "booking_id": str(job.booking_id) if job.booking_id else None,
-                "priority": rules.priority,
-                "max_attempts": rules.max_attempts,
-                "payload": dict(job.payload),
-                "dedupe_key": job.dedupe_key,
-                "request_id": request_id(),
-                "due_in": job.due_in.total_seconds(),
-                "give_up_after": rules.give_up_after.total_seconds(),
-            }
-        )
-    session.execute(ADD, {"rows": json.dumps(rows)})
+    if jobs:
+        session.execute(ADD, {"rows": json.dumps([row(job) for job in jobs])})
+
+
+def row(job: NewJob) -> dict[str, Any]:
+    """Return a job as statements take it, with the rules of its type."""
+    rules = RULES[job.job_type]
+    return {
+        "queue_name": rules.queue,
+        "job_type": job.job_type,
+        "booking_id": str(job.booking_id) if job.booking_id else None,
+        "priority": rules.priority,
+        "max_attempts": rules.max_attempts,
+        "payload": dict(job.payload),
+        "dedupe_key": job.dedupe_key,
+        "request_id": request_id(),
+        "due_in": job.due_in.total_seconds(),
+        "give_up_after": rules.give_up_after.total_seconds(),
+    }
 
 
 def retry(session: Session, job_id: uuid.UUID) -> bool:

@@ -18,15 +18,13 @@ import psycopg
 from flask import Flask, request
 from jinja2 import Environment, FileSystemLoader
 from psycopg.rows import namedtuple_row
-from psycopg.types.json import Jsonb
 from sqlalchemy import TextClause
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
-from app import outbox
 from app.analytics import events
-from app.booking import consent, customers, manage_links, promise, slots, submit
-from app.notifications import queue
+from app.booking import booking_rows, slots
 from app.wizard import visit as visits
+from bench import tables
 
 PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parents[1] / "app" / "templates"),
@@ -48,13 +46,8 @@ def plain(statement: TextClause) -> str:
     return str(statement.compile(dialect=dialect())).replace("::JSONB", "")
 
 
-LOAD, LOAD_LOCKED, KEEP, FINISH = (
-    plain(s) for s in (visits.LOAD, visits.LOAD_LOCKED, visits.KEEP, visits.FINISH)
-)
-LIST, CLAIM, RECORD = plain(slots.OPEN), plain(slots.CLAIM), plain(events.INSERT)
-FIND, ADD = plain(customers.FIND), plain(customers.ADD)
-BOOK, TRACE, AGREE = plain(submit.ADD_BOOKING), plain(submit.ADD_TRACES), plain(consent.ADD)
-LINK, JOB, TELL, PROMISE = plain(manage_links.ADD), plain(outbox.ADD), plain(queue.ADD), plain(promise.FIND)
+LOAD, LOAD_LOCKED, KEEP = (plain(s) for s in (visits.LOAD, visits.LOAD_LOCKED, visits.KEEP))
+LIST, CLAIM, BOOK, RECORD = (plain(s) for s in (slots.OPEN, slots.CLAIM, booking_rows.ADD, events.INSERT))
 
 app = Flask(__name__)
 local = threading.local()
@@ -106,46 +99,34 @@ def step(visit_id: uuid.UUID) -> str:
 
 @app.post("/submit/<uuid:visit_id>")
 def book(visit_id: uuid.UUID) -> str:
-    """The booking transaction, statement by statement as the product sends it."""
+    """The booking transaction with the product's own statements, or with one for each table."""
     link = connection()
     with link.transaction():
         visit = link.execute(LOAD_LOCKED, {"id": visit_id}).fetchone()
         answers = visit.answers
-        values = {"slot": answers["slot_id"], "area": answers["area_id"], "visit": visit_id, "lead": LEAD}
-        claim = link.execute(CLAIM, values).fetchone()
+        wanted = {"slot": answers["slot_id"], "area": answers["area_id"], "visit": visit_id, "lead": LEAD}
+        claim = link.execute(CLAIM, wanted).fetchone()
         values = booking_values(visit, claim)
-        found = link.execute(FIND, values).fetchone() or link.execute(ADD, values).fetchone()
-        values["customer_id"] = found.id
-        link.execute(BOOK, values)
-        link.execute(TRACE, values)
-        link.execute(AGREE, values)
-        link.execute(LINK, values)
-        link.execute(JOB, {"rows": json.dumps([job(claim.booking_id)])})
-        link.execute(
-            TELL,
-            values | {"rows": json.dumps([message(kind, claim.booking_id) for kind in ("email", "sms")])},
+        by_table = "tables" in request.args
+        reference = (
+            tables.write(link, values) if by_table else link.execute(BOOK, values).fetchone().reference
         )
-        link.execute(
-            FINISH, {"id": visit_id, "booking_id": claim.booking_id, "answers": "{}", "last_step": "done"}
-        )
-        kept = link.execute(PROMISE, {"id": claim.booking_id, "move_job": "servicetitan.move_job"}).fetchone()
-        booking = {"reference": kept.reference, "status": "received", "window_day": f"{kept.starts_at:%A, %B %d}",
-                   "window_time": f"{kept.starts_at:%I %p} – {kept.ends_at:%I %p}", "zone_text": "Phoenix time (MST)",
-                   "address_note": f"{kept.city}, {kept.state} {kept.zip_code}"}  # fmt: skip
+        booking = {"reference": reference, "status": "received", "window_day": f"{claim.starts_at:%A, %B %d}",
+                   "window_time": f"{claim.starts_at:%I %p} – {claim.ends_at:%I %p}", "zone_text": "Phoenix time (MST)",
+                   "address_note": f"{answers['city']}, {answers['state']} {answers['zip_code']}"}  # fmt: skip
         page = render(
             "done",
             booking=booking,
             ics_url="/w/visit.ics",
             status_url="/w/status",
-            submitted_reference=kept.reference,
+            submitted_reference=reference,
         )
-        with link.transaction():
-            link.execute("SET LOCAL lock_timeout = '200ms'")
-            kinds = ("step_completed", "booking_submitted", "step_viewed")
-            link.execute(
-                RECORD, {"rows": json.dumps([event(kind, visit_id, claim.booking_id) for kind in kinds])}
-            )
-        link.execute("SET LOCAL lock_timeout TO DEFAULT")
+        kinds = ("step_completed", "booking_submitted", "step_viewed")
+        link.execute(events.BEGIN.text)
+        link.execute(
+            RECORD, {"rows": json.dumps([event(kind, visit_id, claim.booking_id) for kind in kinds])}
+        )
+        link.execute(events.END.text)
     return page
 
 
@@ -216,32 +197,48 @@ def event(kind: str, visit_id: uuid.UUID, booking_id: uuid.UUID | None = None) -
 
 
 def booking_values(visit: Any, claim: Any) -> dict[str, Any]:  # Any: see connection
-    """Return the parameters of every statement that writes the booking."""
-    empty = dict.fromkeys(
-        ("issue_note", "owner_permission", "address_line2", "access_notes", "email_hash", "request_id")
-    )
-    nonce = secrets.token_bytes(16)
-    return empty | visit.answers | {
-        "booking_id": claim.booking_id, "starts_at": claim.starts_at, "ends_at": claim.ends_at, "visit_id": visit.id,
-        "submission_id": visit.submission_id, "request_hash": hashlib.sha256(visit.id.bytes).digest(), "partner_id": visit.partner_id,
-        "booking_source": "direct", "attribution": Jsonb({}), "locale": "en", "fee_cents": 8900, "fee_text_version": "fee-2026-11",
-        "channel": "sms", "purpose": "booking", "text_version": "sms-2026-11", "text_sha256": hashlib.sha256(b"").digest(),
-        "body": "", "phone_hash": hashlib.sha256(b"phone").digest(), "page": "/w/-/contact", "partner": "direct", "ip": "127.0.0.0/24",
-        "user_agent_hash": hashlib.sha256(b"agent").digest(), "token_hash": hashlib.sha256(nonce).digest(), "nonce": nonce,
-        "version": 1, "kind": "confirmation", "due_in": 300.0,
+    """Return the parameters of the statement that writes the booking."""
+    nonce, booking_id = secrets.token_bytes(16), claim.booking_id
+    wanted = [job(booking_id), *(message(channel, booking_id) for channel in ("email", "sms"))]
+    return {
+        "booking": json.dumps(booking_row(visit, claim)), "email": visit.answers["email"], "visit_id": visit.id,
+        "submission_id": visit.submission_id, "request_hash": hashlib.sha256(visit.id.bytes).digest(), "booking_id": booking_id,
+        "agreed": json.dumps([agreed()]), "token_hash": hashlib.sha256(nonce).digest(), "nonce": nonce, "wanted": json.dumps(wanted),
+        "version": 1, "kind": "confirmation", "locale": "en", "request_id": None, "left_visit": visit.id, "kept_answers": "{}",
+        "last_step": "done",
     }  # fmt: skip
+
+
+def booking_row(visit: Any, claim: Any) -> dict[str, Any]:  # Any: see connection
+    """Return the booking as a row of its table."""
+    told = visit.answers
+    same = ("issue_type", "door_count", "door_age", "homeowner_status", "address_line1")
+    return {name: told[name] for name in same} | {
+        "id": str(claim.booking_id), "service_area_id": told["area_id"], "preferred_time": claim.starts_at.isoformat(),
+        "window_end": claim.ends_at.isoformat(), "time_slot_id": told["slot_id"], "booking_source": "direct",
+        "contact_first_name": told["first_name"], "contact_last_name": told["last_name"], "contact_email": told["email"],
+        "contact_phone": told["phone"], "contact_sms_opt_in": told["sms_opt_in"], "attribution": {}, "partner_id": str(visit.partner_id),
+        "locale": "en", "fee_cents": 8900, "fee_text_version": "fee-2026-11", "session_id": str(visit.id),
+    }  # fmt: skip
+
+
+def agreed() -> dict[str, str]:
+    """Return the box for texts as it was ticked."""
+    digest = f"\\x{hashlib.sha256(b'').hexdigest()}"
+    return {"channel": "sms", "purpose": "booking", "action": "opt_in", "method": "web", "version": "sms-2026-11",
+            "text_version": "sms-2026-11", "text_sha256": digest, "sha256": digest, "body": "", "phone_hash": digest, "locale": "en",
+            "page": "/w/-/contact", "partner": "direct", "ip_truncated": "127.0.0.0/24", "user_agent_hash": digest}  # fmt: skip
 
 
 def job(booking_id: uuid.UUID) -> dict[str, object]:
     """Return the ServiceTitan job of a booking."""
-    return {"queue_name": "critical", "job_type": "servicetitan.create_job", "booking_id": str(booking_id), "priority": 10,
-            "max_attempts": 20, "payload": {}, "dedupe_key": f"servicetitan.create_job:{booking_id}:1", "request_id": None,
-            "due_in": 0, "give_up_after": 86400}  # fmt: skip
+    return {"queue_name": "critical", "job_type": "servicetitan.create_job", "priority": 10, "max_attempts": 20, "payload": {},
+            "dedupe_key": f"servicetitan.create_job:{booking_id}:1", "due_in": 0, "give_up_after": 86400}  # fmt: skip
 
 
 def message(channel: str, booking_id: uuid.UUID) -> dict[str, object]:
     """Return one confirmation of a booking."""
     name = f"confirmation:{channel}:{booking_id}:1"
-    return {"channel": channel, "provider": "klaviyo", "recipient_hash": "00" * 32, "dedupe_key": name, "job_key": f"job:{name}",
-            "queue_name": "notify", "job_type": "klaviyo.send_event", "priority": 5, "max_attempts": 20,
+    return {"channel": channel, "provider": "klaviyo", "recipient_hash": "00" * 32, "message_key": name, "dedupe_key": f"job:{name}",
+            "queue_name": "notify", "job_type": "klaviyo.send_event", "priority": 5, "max_attempts": 20, "due_in": 300,
             "give_up_after": 86400}  # fmt: skip

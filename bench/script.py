@@ -4,10 +4,8 @@ import re
 
 from sqlalchemy import Connection, TextClause, text
 
-from app import outbox
 from app.analytics import events
-from app.booking import consent, customers, manage_links, promise, slots, submit
-from app.notifications import queue
+from app.booking import booking_rows, slots
 from app.wizard import visit as visits
 
 ROOM = (
@@ -28,31 +26,38 @@ EVENTS = " || ".join(
  'locale', 'en', 'channel', 'direct'), 'session_id', CAST(:visit_id AS text), 'is_bot', false))"""
     for kind in ("step_completed", "booking_submitted", "step_viewed")
 )
-JOBS = """jsonb_build_array(jsonb_build_object('queue_name', 'critical', 'job_type', 'servicetitan.create_job', 'booking_id',
- CAST(:booking_id AS text), 'priority', 10, 'max_attempts', 20, 'payload', jsonb_build_object(), 'dedupe_key',
- 'servicetitan.create_job:' || CAST(:booking_id AS text), 'due_in', 0, 'give_up_after', 86400))"""
-MESSAGES = " || ".join(
-    f"""jsonb_build_array(jsonb_build_object('channel', '{channel}', 'provider', 'klaviyo', 'recipient_hash', repeat('0', 64),
- 'dedupe_key', 'confirmation-{channel}-' || CAST(:booking_id AS text), 'job_key', 'job-{channel}-' || CAST(:booking_id AS text),
- 'queue_name', 'notify', 'job_type', 'klaviyo.send_event', 'priority', 5, 'max_attempts', 20, 'give_up_after', 86400))"""
+JOB = """jsonb_build_object('queue_name', 'critical', 'job_type', 'servicetitan.create_job', 'priority', 10, 'max_attempts', 20,
+ 'payload', jsonb_build_object(), 'dedupe_key', 'servicetitan.create_job:' || CAST(:booking_id AS text), 'due_in', 0,
+ 'give_up_after', 86400)"""
+MESSAGES = ", ".join(
+    f"""jsonb_build_object('channel', '{channel}', 'provider', 'klaviyo', 'recipient_hash', repeat('0', 64),
+ 'message_key', 'confirmation-{channel}-' || CAST(:booking_id AS text), 'dedupe_key', 'job-{channel}-' || CAST(:booking_id AS text),
+ 'queue_name', 'notify', 'job_type', 'klaviyo.send_event', 'priority', 5, 'max_attempts', 20, 'due_in', 300, 'give_up_after', 86400)"""
     for channel in ("email", "sms")
 )
+HASH = "'\\x' || repeat('0', 64)"
+AGREED = f"""jsonb_build_array(jsonb_build_object('channel', 'sms', 'purpose', 'booking', 'action', 'opt_in', 'method', 'web',
+ 'version', 'sms-2026-11', 'text_version', 'sms-2026-11', 'sha256', {HASH}, 'text_sha256', {HASH}, 'phone_hash', {HASH}, 'body', '',
+ 'locale', 'en', 'page', '/w/-/contact', 'partner', 'direct', 'ip_truncated', '127.0.0.0/24', 'user_agent_hash', {HASH}))"""
+BOOKING = """jsonb_build_object('id', CAST(:booking_id AS text), 'service_area_id', CAST(:area_id AS text),
+ 'issue_type', 'broken_spring', 'door_count', 1, 'homeowner_status', 'owner', 'door_age', 7, 'preferred_time', CAST(:starts_at AS text),
+ 'window_end', CAST(:ends_at AS text), 'time_slot_id', CAST(:slot_id AS text), 'address_line1', '12 Oak Street',
+ 'booking_source', 'direct', 'contact_first_name', 'Ana', 'contact_last_name', 'Ruiz', 'contact_email', CAST(:email AS text),
+ 'contact_phone', '+16025550123', 'contact_sms_opt_in', true, 'attribution', jsonb_build_object(),
+ 'partner_id', CAST(:partner_id AS text), 'locale', 'en', 'fee_cents', 8900, 'fee_text_version', 'fee-2026-11',
+ 'session_id', CAST(:visit_id AS text))"""
 PLAIN = {
-    "issue_type": "'broken_spring'", "issue_note": "NULL", "door_count": "1", "homeowner_status": "'owner'", "owner_permission": "NULL",
-    "door_age": "7", "address_line1": "'12 Oak Street'", "address_line2": "NULL", "access_notes": "NULL", "booking_source": "'direct'",
-    "first_name": "'Ana'", "last_name": "'Ruiz'", "phone": "'+16025550123'", "sms_opt_in": "true", "attribution": "'{}'::jsonb",
-    "locale": "'en'", "fee_cents": "8900", "fee_text_version": "'fee-2026-11'", "request_hash": "sha256(CAST(:visit_id AS text)::bytea)",
-    "text_version": "'sms-2026-11'", "purpose": "'booking'", "body": "''", "text_sha256": "sha256(''::bytea)", "channel": "'sms'",
-    "phone_hash": "sha256('phone'::bytea)", "email_hash": "NULL", "page": "'/w/-/contact'", "partner": "'direct'", "ip": "'127.0.0.0/24'",
-    "user_agent_hash": "sha256('agent'::bytea)", "token_hash": "sha256(CAST(:booking_id AS text)::bytea)",
-    "nonce": "sha256(CAST(:visit_id AS text)::bytea)", "version": "1", "kind": "'confirmation'", "due_in": "300",
-    "request_id": "NULL", "answers": "'{}'", "last_step": "'done'", "move_job": "'servicetitan.move_job'", "lead": "interval '2 hours'",
+    "booking": BOOKING, "agreed": AGREED, "wanted": f"jsonb_build_array({JOB}, {MESSAGES})", "kind": "'confirmation'",
+    "locale": "'en'", "version": "1", "request_id": "NULL", "request_hash": "sha256(CAST(:visit_id AS text)::bytea)",
+    "token_hash": "sha256(CAST(:booking_id AS text)::bytea)", "nonce": "sha256(CAST(:visit_id AS text)::bytea)",
+    "kept_answers": "'{}'", "last_step": "'done'", "left_visit": "CAST(:visit_id AS uuid)", "lead": "interval '2 hours'",
 }  # fmt: skip
 
 
 NAME = re.compile(r"(?<!:):([a-z_0-9]+)")
 IDS = {
-    name: f"CAST(:{name} AS uuid)" for name in ("visit_id", "slot_id", "area_id", "booking_id", "customer_id")
+    name: f"CAST(:{name} AS uuid)"
+    for name in ("visit_id", "slot_id", "area_id", "booking_id", "submission_id", "partner_id")
 }
 
 
@@ -70,6 +75,11 @@ def line(statement: TextClause, ending: str = ";", **own: str) -> str:
     return " ".join(words.split()) + ending
 
 
+def one_by_one(statements: TextClause) -> str:
+    """Return statements that travel together in the product; a prepared one travels alone."""
+    return statements.text.replace("; ", ";\n") + ";"
+
+
 TAKE = (
     "SELECT id AS visit_id, slot AS slot_id, area AS area_id, email, submission_id, partner_id FROM bench_visits"
     " WHERE n = (SELECT nextval('bench_number')) \\gset"
@@ -80,21 +90,10 @@ SCRIPT = "\n".join(
         "BEGIN;",
         line(visits.LOAD_LOCKED, id=":visit_id"),
         line(slots.CLAIM, " \\gset", slot=":slot_id", area=":area_id", visit=":visit_id"),
-        line(customers.FIND),
-        line(customers.ADD, " \\gset customer_"),
-        line(submit.ADD_BOOKING),
-        line(submit.ADD_TRACES),
-        line(consent.ADD),
-        line(manage_links.ADD),
-        line(outbox.ADD, rows=JOBS),
-        line(queue.ADD, rows=MESSAGES),
-        line(visits.FINISH, id=":visit_id"),
-        line(promise.FIND, id=":booking_id"),
-        "SAVEPOINT sa;",
-        "SET LOCAL lock_timeout = '200ms';",
+        line(booking_rows.ADD),
+        one_by_one(events.BEGIN),
         line(events.INSERT, rows=EVENTS),
-        "RELEASE SAVEPOINT sa;",
-        "SET LOCAL lock_timeout TO DEFAULT;",
+        one_by_one(events.END),
         "COMMIT;",
     )
 )

@@ -13,7 +13,7 @@ from app.config import Settings, load_settings
 from sandbox import ports
 from sandbox.child import Program
 from sandbox.readiness import answers
-from sandbox.stack import ROOT, Stack, granian, running_stack
+from sandbox.stack import ROOT, Stack, running_stack
 
 RESTING = ("dispatcher", "worker-critical", "worker-notify", "worker-sync")
 
@@ -65,7 +65,7 @@ def start_bare(stack: Stack) -> Server:
     ready = f"http://127.0.0.1:{port}/ready"
     program = Program(
         name="bare",
-        argv=[str(stack.env["A1_PYTHON"]), *granian(port, "bench.bare:app")],
+        argv=[str(stack.env["A1_PYTHON"]), "web.py", "bench.bare:app", "--port", str(port)],
         env=os.environ | stack.env,
         cwd=ROOT,
         ready=lambda: answers(ready),

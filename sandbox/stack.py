@@ -160,7 +160,7 @@ class Stack:
         host_port = str(_port_of(host_page))
         self.supervisor.start(
             self._python(
-                "web", *granian(self._port, "wsgi:app"), ready=lambda: answers(f"{local_base}/readyz")
+                "web", "web.py", "--port", str(self._port), ready=lambda: answers(f"{local_base}/readyz")
             ),
             self._python(
                 "host-page", "-m", "sandbox.host_page", "--port", host_port, ready=lambda: answers(host_page)
@@ -233,14 +233,6 @@ def running_stack(folder: Path, **wishes: str) -> Iterator[Stack]:
             watcher.join()
         children.close()
         erase(folder, keep=frozenset({"log"}))
-
-
-def granian(port: int, target: str) -> list[str]:
-    """Return the arguments that serve a WSGI app as the product is served."""
-    options = (
-        "--interface wsgi --host 127.0.0.1 --workers 2 --blocking-threads 4 --no-ws --respawn-failed-workers"
-    )
-    return ["-m", "granian", *options.split(), "--workers-kill-timeout", "5", "--port", str(port), target]
 
 
 def _wanted_pooler(home: Path, cluster: Cluster | None) -> pgbouncer.Pooler | None:

@@ -31,7 +31,7 @@ def tracked(*patterns: str) -> list[Path]:
 CODE = [
     path
     for path in tracked("*.py")
-    if path.relative_to(ROOT).parts[0] in {"app", "sandbox", "worker.py", "wsgi.py"}
+    if path.relative_to(ROOT).parts[0] in {"app", "sandbox", "web.py", "worker.py", "wsgi.py"}
 ]
 TEXT = [
     path

@@ -71,7 +71,10 @@ def add_booking(session: Session) -> uuid.UUID:
         ),
         {"customer": customer, "area": area},
     ).scalar_one()
-    session.execute(manage_links.ADD, {"token_hash": b"hash", "nonce": b"nonce", "booking_id": booking})
+    session.execute(
+        text("INSERT INTO manage_links (token_hash, nonce, booking_id) VALUES ('hash', 'nonce', :id)"),
+        {"id": booking},
+    )
     return booking
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.analytics.attribution import Touch
 from app.log import log
+from app.sqlstate import can_retry, sqlstate
 
 
 class EventType(StrEnum):
@@ -98,14 +99,33 @@ def record(session: Session, *events: Event) -> None:
         session.execute(INSERT, {"rows": json.dumps([event.row() for event in events])})
 
 
-def record_beside(session: Session, *events: Event) -> None:
-    """Write events in a savepoint of their own: what they tell of stands whatever becomes of them."""
+# Each of these is one round trip: without parameters, several statements may travel together.
+BEGIN, END, UNDO = (
+    text(words).execution_options(no_parameters=True)
+    for words in (
+        "SAVEPOINT events; SET LOCAL lock_timeout = '200ms'",
+        "RELEASE SAVEPOINT events; SET LOCAL lock_timeout TO DEFAULT",
+        "ROLLBACK TO SAVEPOINT events",
+    )
+)
+
+
+def record_beside(session: Session, *events: Event) -> bool:
+    """Write events in a savepoint of their own and say whether they stand: what they tell of stands in any case."""
+    session.execute(BEGIN)
     try:
-        with session.begin_nested():
-            session.execute(text("SET LOCAL lock_timeout = '200ms'"))
-            record(session, *events)
-        session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+        record(session, *events)
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if is_lost_connection(error):
             raise
-        log.warning("events_dropped", count=len(events), sqlstate=getattr(error.orig, "sqlstate", None))
+        session.execute(UNDO)
+        log.warning("events_dropped", count=len(events), sqlstate=sqlstate(error))
+        return False
+    session.execute(END)
+    return True
+
+
+def is_lost_connection(error: DBAPIError) -> bool:
+    """Say whether the whole transaction is gone, not only the events; a lock not had in time costs only them."""
+    code = sqlstate(error)
+    return can_retry(code) and code != "55P03"

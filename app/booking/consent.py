@@ -2,13 +2,9 @@
 
 import hashlib
 import ipaddress
-import uuid
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
 from enum import StrEnum
-
-from sqlalchemy import text
-from sqlalchemy.orm import Session
 
 from app.notifications.recipients import email_hash, phone_hash
 
@@ -75,64 +71,67 @@ def truncate_ip(address: str | None) -> str | None:
     return str(ipaddress.ip_network(f"{parsed}/{24 if parsed.version == 4 else 48}", strict=False))
 
 
-ADD = text(
-    "WITH words AS (INSERT INTO consent_texts (version, purpose, locale, body, sha256)"
-    " VALUES (:text_version, :purpose, :locale, :body, :text_sha256) ON CONFLICT DO NOTHING)"
-    " INSERT INTO consents (customer_id, booking_id, phone_hash, email_hash, channel, purpose, action, text_version, text_sha256,"
-    " locale, page, partner, ip_truncated, user_agent_hash, method) VALUES (:customer_id, :booking_id, :phone_hash, :email_hash,"
-    " :channel, :purpose, 'opt_in', :text_version, :text_sha256, :locale, :page, :partner, CAST(:ip AS inet), :user_agent_hash,"
-    " 'web')"
+FACTS = (
+    "phone_hash, email_hash, channel, purpose, action, text_version, text_sha256, locale, page, partner, ip_truncated,"
+    " user_agent_hash, method"
+)
+# Two parts of a WITH that has a row in `booking` once there is a booking to agree to.
+WORDS = (
+    "words AS (INSERT INTO consent_texts (version, purpose, locale, body, sha256) SELECT version, purpose, locale, body, sha256"
+    " FROM jsonb_populate_recordset(NULL::consent_texts, CAST(:agreed AS jsonb)), booking ON CONFLICT DO NOTHING)"
+)
+CONSENTS = (
+    "consent AS (INSERT INTO consents (customer_id, booking_id, {0}) SELECT b.customer_id, b.id, {0}"
+    " FROM jsonb_populate_recordset(NULL::consents, CAST(:agreed AS jsonb)), booking b)"
 )
 
 
 @dataclass(frozen=True)
 class OptIn:
-    """A ticked box, and what was typed beside it."""
+    """Which boxes were ticked, and what was typed beside them."""
 
-    booking_id: uuid.UUID
-    customer_id: uuid.UUID
+    sms: bool
+    news: bool
     phone: str
     email: str
     company: str
 
 
-def add_opt_in(session: Session, given: OptIn, witness: Witness, key: str) -> None:
-    """Write down that this person ticked the box for texts beside this very text."""
-    words = sms_text(given.company, witness.locale)
-    recipient = {"channel": "sms", "phone_hash": phone_hash(given.phone, key), "email_hash": None}
-    _add(session, given, witness, (Purpose.BOOKING, SMS_TEXT_VERSION, words), recipient)
+def agreed(given: OptIn, witness: Witness, key: str) -> str:
+    """Return what proves each ticked box, beside the very words that stood there, as the statement takes it."""
+    ticked = []
+    if given.sms:
+        words = sms_text(given.company, witness.locale)
+        proof = _row(witness, "sms", Purpose.BOOKING, SMS_TEXT_VERSION, words)
+        ticked.append(proof | {"phone_hash": as_bytea(phone_hash(given.phone, key))})
+    if given.news:
+        words = news_text(given.company, witness.locale)
+        proof = _row(witness, "email", Purpose.MARKETING, NEWS_TEXT_VERSION, words)
+        ticked.append(proof | {"email_hash": as_bytea(email_hash(given.email, key))})
+    return json.dumps(ticked)
 
 
-def add_news_opt_in(session: Session, given: OptIn, witness: Witness, key: str) -> None:
-    """Write down that this person ticked the box for news by e-mail beside this very text."""
-    words = news_text(given.company, witness.locale)
-    recipient = {"channel": "email", "phone_hash": None, "email_hash": email_hash(given.email, key)}
-    _add(session, given, witness, (Purpose.MARKETING, NEWS_TEXT_VERSION, words), recipient)
+def _row(witness: Witness, channel: str, purpose: Purpose, version: str, words: str) -> dict[str, str | None]:
+    """Return a tick as columns of both tables: its words are stored when they are used for the first time."""
+    digest = as_bytea(hashlib.sha256(words.encode()).digest())
+    return {
+        "channel": channel,
+        "purpose": purpose,
+        "action": "opt_in",
+        "method": "web",
+        "version": version,
+        "text_version": version,
+        "body": words,
+        "sha256": digest,
+        "text_sha256": digest,
+        "locale": witness.locale,
+        "page": witness.page[:200],
+        "partner": witness.partner,
+        "ip_truncated": truncate_ip(witness.ip),
+        "user_agent_hash": as_bytea(hashlib.sha256(witness.user_agent.encode()).digest()),
+    }
 
 
-def _add(
-    session: Session,
-    given: OptIn,
-    witness: Witness,
-    shown: tuple[Purpose, str, str],
-    recipient: Mapping[str, object],
-) -> None:
-    """Store the words when they are used for the first time, and who agreed to them."""
-    purpose, version, words = shown
-    session.execute(
-        ADD,
-        {
-            **recipient,
-            "customer_id": given.customer_id,
-            "booking_id": given.booking_id,
-            "purpose": purpose,
-            "text_version": version,
-            "text_sha256": hashlib.sha256(words.encode()).digest(),
-            "body": words,
-            "locale": witness.locale,
-            "page": witness.page[:200],
-            "partner": witness.partner,
-            "ip": truncate_ip(witness.ip),
-            "user_agent_hash": hashlib.sha256(witness.user_agent.encode()).digest(),
-        },
-    )
+def as_bytea(value: bytes) -> str:
+    """Write bytes as PostgreSQL reads them in text."""
+    return f"\\x{value.hex()}"

@@ -1,31 +1,13 @@
 """Find or add a customer by e-mail address; a stored one is linked, never changed, revealed or prefilled."""
 
-import uuid
-
-from sqlalchemy import text
-from sqlalchemy.orm import Session
-
-from app.booking.answers import Bookable
-
-# The lock that the booking's foreign key takes anyway: a person who is being erased at this moment is not found any more.
-FIND = text("SELECT id FROM customers WHERE email = :email FOR KEY SHARE")
-ADD = text(
-    "INSERT INTO customers (first_name, last_name, email, phone, sms_opt_in, sms_opt_in_date)"
-    " VALUES (:first_name, :last_name, :email, :phone, :sms_opt_in, CASE WHEN :sms_opt_in THEN now() END)"
-    " ON CONFLICT (email) DO NOTHING RETURNING id"
+# Parts of a WITH that has a booking in `data`; they give `owner` one row. It has none when somebody else added this address while the statement ran:
+# then the same statement finds it the next time. The lock is the one that the booking's foreign key takes anyway: a person who
+# is being erased at this moment is not found any more.
+FIND_OR_ADD = (
+    "added AS (INSERT INTO customers (first_name, last_name, email, phone, sms_opt_in, sms_opt_in_date)"
+    " SELECT contact_first_name, contact_last_name, contact_email, contact_phone, contact_sms_opt_in,"
+    " CASE WHEN contact_sms_opt_in THEN now() END FROM data"
+    " ON CONFLICT (email) DO NOTHING RETURNING id),"
+    " found AS (SELECT id FROM customers WHERE email = :email FOR KEY SHARE),"
+    " owner AS (SELECT id AS customer FROM added UNION ALL SELECT id FROM found)"
 )
-
-
-def find_or_add(session: Session, who: Bookable) -> uuid.UUID:
-    """Return the customer with this address.
-
-    Look, insert without conflict, look again: one statement that does both misses rows other transactions just added.
-    """
-    values = {
-        name: getattr(who, name) for name in ("first_name", "last_name", "email", "phone", "sms_opt_in")
-    }
-    while True:
-        found: uuid.UUID | None = session.execute(FIND, values).scalar_one_or_none()
-        found = found or session.execute(ADD, values).scalar_one_or_none()
-        if found:
-            return found

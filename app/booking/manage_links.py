@@ -44,9 +44,14 @@ def hash_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def new() -> bytes:
+    """Return the nonce of a new link."""
+    return secrets.token_bytes(16)
+
+
 def add(session: Session, booking_id: uuid.UUID, key: str) -> str:
-    """Make the link of a new booking and return its token."""
-    nonce = secrets.token_bytes(16)
+    """Make another link of a booking and return its token; the first is written with the booking."""
+    nonce = new()
     token = token_of(nonce, key)
     session.execute(ADD, {"token_hash": hash_of(token), "nonce": nonce, "booking_id": booking_id})
     return token

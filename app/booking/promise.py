@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.booking.answers import Answers
+from app.booking.submit import Booked
 from app.outbox import JobType
 
 
@@ -41,6 +43,29 @@ class Promise:
     def shown_status(self) -> str:
         """Return received, confirmed or cancelled."""
         return {"pending": "received", "cancelled": "cancelled"}.get(self.status, "confirmed")
+
+
+def of_new(booked: Booked, answers: Answers, visit_id: uuid.UUID, locale: str) -> Promise:
+    """Return the promise of a booking that was made this moment: all of it is known, nobody needs to ask for it."""
+    return Promise(
+        booking_id=booked.booking_id,
+        reference=booked.reference,
+        status="pending",
+        issue_type=answers.issue_type or "",
+        door_count=answers.door_count or 1,
+        starts_at=booked.window.starts_at,
+        ends_at=booked.window.ends_at,
+        city=answers.city or "",
+        state=answers.state or "",
+        zip_code=answers.zip_code or "",
+        timezone=answers.timezone or "",
+        locale=locale,
+        version=1,
+        session_id=visit_id,
+        area_id=uuid.UUID(answers.area_id),
+        slot_id=uuid.UUID(answers.slot_id),
+        is_moving=False,
+    )
 
 
 # A booking is moving until ServiceTitan knows the window of its present version.

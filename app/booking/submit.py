@@ -1,30 +1,37 @@
 """From complete answers to a booking: window, customer, booking, proof and outbox in the caller's one transaction."""
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
-from sqlalchemy.sql import bindparam
 
 from app import outbox
-from app.booking import consent, customers, manage_links, slots
-from app.booking.answers import Bookable
-from app.booking.slots import Window
-from app.notifications import queue
-from app.notifications.queue import MessageKind
+from app.booking import booking_rows, consent, manage_links, slots
+from app.booking.answers import Answers, Bookable
+from app.booking.consent import OptIn
+from app.booking.slots import Claim, Window
+from app.notifications.queue import Message, MessageKind
+from app.outbox import JobType
 
 FEE_TEXT_VERSION = "fee-2026-11"
 CONFIRMATION_DELAY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
+class Left:
+    """How a visit is left that has its booking: on which step, and with which answers."""
+
+    answers: Answers
+    last_step: str
+
+
+@dataclass(frozen=True)
 class Submission:
-    """Which visit submits, from where, and the hash of what it sent."""
+    """Which visit submits, from where, and the hash of what it sent. Without `left` its row stays as it is."""
 
     visit_id: uuid.UUID
     submission_id: uuid.UUID
@@ -33,6 +40,7 @@ class Submission:
     booking_source: str
     attribution: Mapping[str, Any]  # Any: {first, last, gpc}, written once and never read by rules
     witness: consent.Witness
+    left: Left | None = None
 
 
 @dataclass(frozen=True)
@@ -55,87 +63,93 @@ class Booked:
     manage_token: str
 
 
-ADD_BOOKING = text(
-    "INSERT INTO bookings (id, customer_id, service_area_id, issue_type, issue_note, door_count, homeowner_status, owner_permission,"
-    " door_age, preferred_time, window_end, time_slot_id, address_line1, address_line2, access_notes, booking_source,"
-    " contact_first_name, contact_last_name, contact_email, contact_phone, contact_sms_opt_in, attribution, partner_id, locale,"
-    " fee_cents, fee_text_version, session_id)"
-    " VALUES (:booking_id, :customer_id, :area_id, :issue_type, :issue_note, :door_count, :homeowner_status, :owner_permission,"
-    " :door_age, :starts_at, :ends_at, :slot_id, :address_line1, :address_line2, :access_notes, :booking_source,"
-    " :first_name, :last_name, :email, :phone, :sms_opt_in, :attribution, :partner_id, :locale,"
-    " :fee_cents, :fee_text_version, :visit_id) RETURNING reference"
-).bindparams(bindparam("attribution", type_=JSONB))
-ADD_TRACES = text(
-    "WITH submission AS (INSERT INTO booking_submissions (submission_id, session_id, request_hash, booking_id)"
-    " VALUES (:submission_id, :visit_id, :request_hash, :booking_id))"
-    " INSERT INTO booking_status_history (booking_id, to_status, actor) VALUES (:booking_id, 'pending', 'visitor')"
-)
-
-
 def submit(session: Session, answers: Bookable, submission: Submission, terms: Terms) -> Booked:
     """Book. The caller has locked the visit's row and commits.
 
     Raise SlotTaken when the window is gone: the caller rolls back, and nothing of this remains.
     """
     claim = slots.claim(session, answers.slot_id, answers.area_id, submission.visit_id, terms.lead)
-    customer_id = customers.find_or_add(session, answers)
+    nonce = manage_links.new()
+    token = manage_links.token_of(nonce, terms.privacy_key)
+    boxes = OptIn(answers.sms_opt_in, answers.email_opt_in, answers.phone, answers.email, terms.company)
+    left = submission.left
     values = {
-        **vars(answers),
-        **vars(submission),
+        **confirmation(answers, claim.booking_id, submission.witness.locale).values(
+            terms.privacy_key, *jobs(answers, claim.booking_id)
+        ),
+        "agreed": consent.agreed(boxes, submission.witness, terms.privacy_key),
+        "booking": json.dumps(row(answers, claim, submission, terms)),
+        "email": answers.email,
+        "visit_id": submission.visit_id,
+        "submission_id": submission.submission_id,
+        "request_hash": submission.request_hash,
+        "token_hash": manage_links.hash_of(token),
+        "nonce": nonce,
+        "left_visit": submission.visit_id if left else None,
+        "kept_answers": json.dumps(left.answers.to_json()) if left else "{}",
+        "last_step": left.last_step if left else None,
+    }
+    return Booked(claim.booking_id, write(session, values), claim.window, token)
+
+
+def row(answers: Bookable, claim: Claim, submission: Submission, terms: Terms) -> dict[str, object]:
+    """Return the booking as a row of its table, ids and moments as text."""
+    return {
+        "id": str(claim.booking_id),
+        "service_area_id": str(answers.area_id),
+        "issue_type": answers.issue_type,
+        "issue_note": answers.issue_note,
+        "door_count": answers.door_count,
+        "homeowner_status": answers.homeowner_status,
+        "owner_permission": answers.owner_permission,
+        "door_age": answers.door_age,
+        "preferred_time": claim.window.starts_at.isoformat(),
+        "window_end": claim.window.ends_at.isoformat(),
+        "time_slot_id": str(answers.slot_id),
+        "address_line1": answers.address_line1,
+        "address_line2": answers.address_line2,
+        "access_notes": answers.access_notes,
+        "booking_source": submission.booking_source,
+        "contact_first_name": answers.first_name,
+        "contact_last_name": answers.last_name,
+        "contact_email": answers.email,
+        "contact_phone": answers.phone,
+        "contact_sms_opt_in": answers.sms_opt_in,
         "attribution": dict(submission.attribution),
-        "booking_id": claim.booking_id,
-        "customer_id": customer_id,
-        "starts_at": claim.window.starts_at,
-        "ends_at": claim.window.ends_at,
+        "partner_id": str(submission.partner_id),
         "locale": submission.witness.locale,
         "fee_cents": terms.fee_cents,
         "fee_text_version": FEE_TEXT_VERSION,
+        "session_id": str(submission.visit_id),
     }
-    reference: str = session.execute(ADD_BOOKING, values).scalar_one()
-    session.execute(ADD_TRACES, values)
-    agree(
-        session,
-        answers,
-        consent.OptIn(claim.booking_id, customer_id, answers.phone, answers.email, terms.company),
-        submission.witness,
-        terms.privacy_key,
-    )
-    token = manage_links.add(session, claim.booking_id, terms.privacy_key)
-    tell(session, answers, claim.booking_id, submission, terms)
-    return Booked(claim.booking_id, reference, claim.window, token)
 
 
-def agree(
-    session: Session, answers: Bookable, given: consent.OptIn, witness: consent.Witness, key: str
-) -> None:
-    """Prove each ticked box; whoever wants news is put on the list for them."""
-    if answers.sms_opt_in:
-        consent.add_opt_in(session, given, witness, key)
-    if answers.email_opt_in:
-        consent.add_news_opt_in(session, given, witness, key)
-        name = outbox.dedupe_key(outbox.JobType.SUBSCRIBE, given.booking_id, 1)
-        outbox.add(session, outbox.NewJob(outbox.JobType.SUBSCRIBE, given.booking_id, name, {}))
+def write(session: Session, values: Mapping[str, object]) -> str:
+    """Write all rows and return the reference; once more when somebody added the same customer at this very moment."""
+    while True:
+        reference: str | None = session.execute(booking_rows.ADD, values).scalar_one_or_none()
+        if reference:
+            return reference
 
 
-def tell(
-    session: Session, answers: Bookable, booking_id: uuid.UUID, submission: Submission, terms: Terms
-) -> None:
-    """Write the outbox: the ServiceTitan job now, the confirmations when it exists or five minutes from now."""
-    outbox.add(
-        session,
-        outbox.NewJob(
-            outbox.JobType.CREATE_JOB, booking_id, f"{outbox.JobType.CREATE_JOB}:{booking_id}:1", {}
-        ),
-    )
-    queue.add(
-        session,
+def jobs(answers: Bookable, booking_id: uuid.UUID) -> list[outbox.NewJob]:
+    """Return what must leave the house: the ServiceTitan job, and the wish for news of those who ticked its box."""
+    types = [JobType.CREATE_JOB, *([JobType.SUBSCRIBE] if answers.email_opt_in else [])]
+    return [
+        outbox.NewJob(job_type, booking_id, outbox.dedupe_key(job_type, booking_id, 1), {})
+        for job_type in types
+    ]
+
+
+def confirmation(answers: Bookable, booking_id: uuid.UUID, locale: str) -> Message:
+    """Return the confirmations, which leave when the ServiceTitan job exists or five minutes from now."""
+    return Message(
         booking_id=booking_id,
         version=1,
-        locale=submission.witness.locale,
+        locale=locale,
         kind=MessageKind.CONFIRMATION,
         sms=answers.sms_opt_in,
         phone=answers.phone,
         email=answers.email,
-        privacy_key=terms.privacy_key,
         due_in=CONFIRMATION_DELAY,
     )

@@ -1,5 +1,6 @@
 """Commands for the operator's shell: `flask --app wsgi <group> <command>`, one file a group, loaded when it is called."""
 
+import sys
 from importlib import import_module
 
 from click import Command, Context
@@ -42,5 +43,7 @@ class Groups(AppGroup):
 
 
 def init_app(app: Flask) -> None:
-    """Offer every group."""
+    """Offer every group. The web server never migrates, and does without the memory that this takes."""
+    if "granian" not in sys.modules:
+        import_module("app.cli.migrations").init_app(app)
     app.cli = Groups(commands=app.cli.commands)  # db among them, which Flask-Migrate has put there

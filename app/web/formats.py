@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time, get_timezone_name
 from flask import Flask
-from flask_babel import gettext
 
 from app.web.locale import current
+from app.web.words import gettext
 
 LONG_DAY = {"en": "EEEE, MMMM d", "es": "EEEE, d 'de' MMMM"}
 
@@ -44,7 +44,7 @@ def window(starts_at: datetime, ends_at: datetime, zone: str) -> str:
 
 def moment_label(starts_at: datetime, ends_at: datetime, zone: str) -> str:
     """Return day and window in one line that may break only between the two."""
-    hours = window(starts_at, ends_at, zone).replace(" ", "\u00a0")
+    hours = window(starts_at, ends_at, zone).replace(" ", "\u00a0").replace("–", "–\u2060")
     return f"{long_day(starts_at, zone)}, {hours}"
 
 

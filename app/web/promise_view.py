@@ -4,12 +4,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response
-from flask_babel import gettext
 
 from app import clock
 from app.booking.calendar_file import visit_ics
 from app.booking.promise import Promise
 from app.web import formats, settings
+from app.web.words import gettext
 
 
 def booking_context(promise: Promise) -> dict[str, Any]:

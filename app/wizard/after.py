@@ -40,7 +40,7 @@ def done_or_back(page: Page) -> Response:
         return Response(status=303, headers={"Location": page.url(flow.first_open(page.visit.answers).name)})
     nav = Nav.REFRESH if page.visit.last_step == "done" else Nav.NEXT
     page.update(visits.touch(page.session, page.visit, "done", page.visit.locale))
-    return show_done(page, nav=nav)
+    return render_done(page, Showing(nav), promise_of(page))
 
 
 def status_fragment(page: Page) -> Response:
@@ -62,13 +62,11 @@ def promise_of(page: Page) -> Promise:
     return promises.get(page.session, page.visit.booking_id)
 
 
-def show_done(
-    page: Page, *, nav: Nav = Nav.NEXT, completed: str | None = None, submitted: str | None = None
-) -> Response:
-    """Answer with the done page, or for a plain form with the way to it."""
-    if completed and not wants_fragment():
+def show_new(page: Page, promise: Promise, completed: str) -> Response:
+    """Answer with the done page of a booking made this moment, or a plain form with the way to it."""
+    if not wants_fragment():
         return Response(status=303, headers={"Location": page.url("done")})
-    return render_done(page, Showing(nav, completed=completed), submitted)
+    return render_done(page, Showing(completed=completed), promise, submitted=promise.reference)
 
 
 def show_done_again(page: Page) -> Response:
@@ -76,12 +74,11 @@ def show_done_again(page: Page) -> Response:
     request_log.note(booking="replayed")
     if not wants_fragment():
         return Response(status=303, headers={"Location": page.url("done")})
-    return render_done(page, Showing(is_view=False), None)
+    return render_done(page, Showing(is_view=False), promise_of(page))
 
 
-def render_done(page: Page, showing: Showing, submitted: str | None) -> Response:
+def render_done(page: Page, showing: Showing, promise: Promise, submitted: str | None = None) -> Response:
     """Render the done page."""
-    promise = promise_of(page)
     if showing.is_view:
         page.note_view("done", showing.nav)
     context = {

@@ -6,14 +6,15 @@ from datetime import timedelta
 
 import structlog
 from flask import Response, abort, request
-from flask_babel import gettext
 
 from app.analytics.events import EventType
+from app.booking import promise as promises
 from app.booking.answers import Bookable
 from app.booking.consent import Witness
-from app.booking.submit import Submission, Terms, submit
+from app.booking.submit import Left, Submission, Terms, submit
 from app.web import request_log, settings
 from app.web.render import wants_fragment
+from app.web.words import gettext
 from app.wizard import after
 from app.wizard import visit as visits
 from app.wizard.page import Page, Showing, show
@@ -31,19 +32,21 @@ def book(page: Page, step: Step, posted: Posted, seal: Seal) -> Response:
         changed = gettext("Your answers changed in another tab. Please check them once more.")
         return show(page, step, Showing(status=409, notice=changed, is_view=False))
     ms = page.visit.idle_ms
-    booked = submit(page.session, Bookable.from_answers(page.visit.answers), submission_of(page), terms())
-    stands_on = "done" if wants_fragment() else step.name
-    page.update(visits.finish(page.session, page.visit, booked.booking_id, stands_on))
+    answers = page.visit.answers
+    left = Left(answers.without_contact(), "done" if wants_fragment() else step.name)
+    booked = submit(page.session, Bookable.from_answers(answers), submission_of(page, left), terms())
+    page.update(visits.finished(page.visit, booked.booking_id, left))
     page.note(EventType.STEP_COMPLETED, step.name, ms_on_step=ms)
     page.note(EventType.BOOKING_SUBMITTED, step.name)
-    response = after.show_done(page, completed=step.name, submitted=booked.reference)
+    promise = promises.of_new(booked, answers, page.visit.id, page.visit.locale)
+    response = after.show_new(page, promise, step.name)
     page.flush_beside()
     request_log.note(booking="accepted")
     structlog.contextvars.bind_contextvars(booking_id=str(booked.booking_id))
     return response
 
 
-def submission_of(page: Page) -> Submission:
+def submission_of(page: Page, left: Left) -> Submission:
     """Return which visit submits, and the traces that prove it."""
     visit = page.visit
     answers = json.dumps(visit.answers.to_json(), sort_keys=True)
@@ -61,6 +64,7 @@ def submission_of(page: Page) -> Submission:
             ip=request.remote_addr,
             user_agent=request.headers.get("User-Agent", ""),
         ),
+        left=left,
     )
 
 

@@ -4,7 +4,6 @@ import uuid
 from functools import partial
 
 from flask import Blueprint, Response, request
-from flask_babel import gettext
 from werkzeug.datastructures import ImmutableMultiDict
 from wtforms import Form, StringField, TextAreaField
 
@@ -16,6 +15,7 @@ from app.booking.leads import LeadKind, NewLead
 from app.web import settings
 from app.web.limits import refuse_too_many
 from app.web.render import wants_fragment
+from app.web.words import gettext
 from app.wizard import flow, tokens, visitor
 from app.wizard import visit as visits
 from app.wizard.page import Page, Showing, render_step, run_visit, show

@@ -8,14 +8,12 @@ from urllib.parse import urlencode
 
 import structlog
 from flask import Response, abort, render_template, request
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.analytics import events
 from app.analytics.events import Event, EventType
-from app.sqlstate import can_retry, sqlstate
 from app.web import locale, request_log, settings, transaction
 from app.web.headers import allow_frames
 from app.web.render import company, layout, render_page, wants_fragment
@@ -36,12 +34,6 @@ log = structlog.get_logger()
 
 class EventsFailed(Exception):
     """Writing events failed; the step itself is fine and runs again without them."""
-
-
-def is_lost_connection(error: DBAPIError) -> bool:
-    """Say whether the whole transaction is gone, not only the events; a lock not had in time costs only them."""
-    code = sqlstate(error)
-    return can_retry(code) and code != "55P03"
 
 
 class EventsRest:
@@ -102,23 +94,15 @@ class Page:
             events.record(self.session, *self.pending)
             request_log.note(events=len(self.pending))
         except DBAPIError as error:
-            if is_lost_connection(error):
+            if events.is_lost_connection(error):
                 raise
             raise EventsFailed from error
 
     def flush_beside(self) -> None:
         """Write the events in a savepoint of their own: a booking stands whatever becomes of them."""
         pending, self.pending = self.pending, []
-        try:
-            with self.session.begin_nested():
-                self.session.execute(text("SET LOCAL lock_timeout = '200ms'"))
-                events.record(self.session, *pending)
-                request_log.note(events=len(pending))
-            self.session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
-        except DBAPIError as error:
-            if is_lost_connection(error):
-                raise
-            log.warning("events_dropped", count=len(pending), sqlstate=sqlstate(error))
+        if events.record_beside(self.session, *pending):
+            request_log.note(events=len(pending))
 
 
 def run_visit(token: str, work: Callable[[Page], Response], *, lock: bool = False) -> Response:

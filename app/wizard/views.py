@@ -4,7 +4,6 @@ from functools import partial
 
 import structlog
 from flask import Blueprint, Response, abort, request
-from flask_babel import gettext
 from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import ImmutableMultiDict
 from wtforms import Form
@@ -16,6 +15,7 @@ from app.maintenance import partitions
 from app.sqlstate import failed_constraint, failed_table, sqlstate
 from app.web import request_log, settings
 from app.web.render import wants_fragment
+from app.web.words import gettext
 from app.wizard import after, flow, leads, tokens, visitor
 from app.wizard import visit as visits
 from app.wizard.book import book

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.analytics.attribution import Touch, booking_source, touch_from_json
 from app.booking.answers import Answers, answers_from_json
+from app.booking.submit import Left
 from app.wizard.tokens import Handle
 
 
@@ -85,10 +86,6 @@ TOUCH = text(
     "UPDATE wizard_sessions SET last_step = :last_step, locale = :locale, updated_at = clock_timestamp(),"
     " expires_at = greatest(expires_at, now() + interval '24 hours') WHERE id = :id"
 )
-FINISH = text(
-    "UPDATE wizard_sessions SET booking_id = :booking_id, answers = CAST(:answers AS jsonb), last_step = :last_step,"
-    " updated_at = clock_timestamp(), expires_at = now() + interval '30 days' WHERE id = :id"
-)
 
 
 def start(session: Session, arrival: Arrival) -> uuid.UUID:
@@ -140,14 +137,6 @@ def touch(session: Session, visit: Visit, last_step: str, locale: str) -> Visit:
     return replace(visit, last_step=last_step, locale=locale)
 
 
-def finish(session: Session, visit: Visit, booking_id: uuid.UUID, last_step: str) -> Visit:
-    """Tie a visit to its booking; from now on it shows that booking for 30 days and keeps no contact data."""
-    answers = visit.answers.without_contact()
-    values = {
-        "id": visit.id,
-        "booking_id": booking_id,
-        "answers": json.dumps(answers.to_json()),
-        "last_step": last_step,
-    }
-    session.execute(FINISH, values)
-    return replace(visit, booking_id=booking_id, answers=answers, last_step=last_step)
+def finished(visit: Visit, booking_id: uuid.UUID, left: Left) -> Visit:
+    """Return a visit as its booking left it: from now on it shows that booking and keeps no contact data."""
+    return replace(visit, booking_id=booking_id, answers=left.answers, last_step=left.last_step)

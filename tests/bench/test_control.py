@@ -29,7 +29,7 @@ def control(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterato
 def visits(database: Engine, owner: Engine, settings: Settings) -> list[Ready]:
     """Visits on the review step, committed."""
     with owner.begin() as connection:
-        return ready_visits(connection, settings, 2)
+        return ready_visits(connection, settings, 3)
 
 
 def same(ours: bytes, theirs: bytes) -> bool:
@@ -59,6 +59,7 @@ def test_the_control_books_as_the_product_does(
     client = app.test_client()  # type: ignore[attr-defined]
     ours = product(client, visits[0], "review", {"submission_id": str(visits[0].submission_id)})
     assert same(ours, control.post(f"/submit/{visits[1].visit_id}").data)
+    assert same(ours, control.post(f"/submit/{visits[2].visit_id}?tables").data)
     left = text(
         "SELECT (SELECT count(*) FROM queue_jobs q WHERE q.booking_id = b.id), (SELECT count(*) FROM notifications n WHERE n.booking_id = b.id),"
         " (SELECT count(*) FROM analytics_events e WHERE e.session_id = b.session_id::text), (SELECT count(*) FROM consents c WHERE c.booking_id = b.id),"
@@ -67,8 +68,8 @@ def test_the_control_books_as_the_product_does(
     )
     with Session(owner) as session:
         rows = session.execute(left).all()
-    assert len(rows) == 2
-    assert rows[0] == rows[1]
+    assert len(rows) == 3
+    assert rows[0] == rows[1] == rows[2]
 
 
 def test_the_script_fills_everything_in_that_is_not_its_own() -> None:

@@ -125,7 +125,7 @@ class Product:
         pid = self.stack.supervisor.pid("web")
         with suppress(OSError, ZeroDivisionError):  # it is just starting again
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            workers = [int(child) for child in children if b"granian" in _command(child)]
+            workers = [int(child) for child in children if b"web.py" in _command(child)]
             os.kill(workers[choice % len(workers)], signal.SIGKILL)
 
     def freeze(self, name: str, seconds: float) -> None:

@@ -34,6 +34,7 @@ class Wish:
     hour: int = 8
     email: str = "pat@example.com"
     locale: str = "en"
+    news: bool = False
 
 
 def book(process: Process, wish: Wish | None = None) -> uuid.UUID:
@@ -52,7 +53,7 @@ def _book(session: Session, process: Process, wish: Wish) -> uuid.UUID:
     ).scalar_one()
     answers = Bookable(
         area, "broken_spring", "a <loud> bang", 2, 7, "owner", None, slot.id,
-        "Pat", "Jones", wish.email, PHONE, "12 Oak Street", "Apt 2", "gate 1", wish.sms,
+        "Pat", "Jones", wish.email, PHONE, "12 Oak Street", "Apt 2", "gate 1", wish.sms, wish.news,
     )  # fmt: skip
     attribution = {"last": {"utm_source": "google", "gclid": "click-1"}}
     witness = Witness("/w/review", "direct", wish.locale, None, "a browser")

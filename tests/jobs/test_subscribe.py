@@ -7,15 +7,13 @@ from typing import Any
 import pytest
 
 from app import outbox
-from app.booking import consent
-from app.booking.consent import OptIn, Witness
 from app.jobs import runner
 from app.jobs.process import Process
 from app.notifications import ledger
 from app.notifications.recipients import email_hash
 from app.outbox import JobType, NewJob
 from app.providers import build_adapters
-from tests.jobs.booked import PHONE, book, booking, do, hurry, job_of
+from tests.jobs.booked import Wish, book, booking, do, hurry, job_of
 from tests.providers.simulated import Simulator
 
 MAIL = "pat@example.com"
@@ -30,18 +28,10 @@ def listed(process: Process) -> Process:
 
 def wish(process: Process, *, ticked: bool = True) -> uuid.UUID:
     """Book, with or without the tick; either way somebody queued the job."""
-    booking_id = book(process)
-    key = process.settings.privacy_hash_key
-
-    def work(session: Any) -> None:
-        if ticked:
-            row = OptIn(booking_id, uuid.uuid4(), PHONE, MAIL, "A1 Garage")
-            consent.add_news_opt_in(
-                session, row, Witness("/w/-/contact", "direct", "en", None, "a browser"), key
-            )
-        outbox.add(session, NewJob(JobType.SUBSCRIBE, booking_id, f"subscribe:{booking_id}", {}))
-
-    process.transact(work)
+    booking_id = book(process, Wish(email=MAIL, news=ticked))
+    if not ticked:
+        job = NewJob(JobType.SUBSCRIBE, booking_id, f"subscribe:{booking_id}", {})
+        process.transact(lambda session: outbox.add(session, job))
     return booking_id
 
 

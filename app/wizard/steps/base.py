@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 from sqlalchemy.orm import Session
 from wtforms import Form
 from wtforms.validators import StopValidation, ValidationError
@@ -15,6 +15,7 @@ from wtforms.validators import StopValidation, ValidationError
 from app.analytics.events import EventType
 from app.booking.answers import Answers
 from app.config import Settings
+from app.web.words import gettext
 from app.wizard.visit import Visit
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 from wtforms import Form, StringField, TextAreaField
 from wtforms.validators import StopValidation, ValidationError
 
@@ -13,6 +13,7 @@ from app.booking.answers import CONTACT_FIELDS, OPTIONAL_TEXT, Answers, is_po_bo
 from app.booking.consent import news_text, sms_text
 from app.notifications.recipients import home_number
 from app.web.locale import current
+from app.web.words import gettext
 from app.wizard.steps.base import Desk, Posted, Saved, Step, at_most, one_line, text_only, trimmed
 
 NEEDED = {

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from flask_babel import gettext
 from wtforms import Form, StringField, TextAreaField
 
 from app.booking.answers import Answers
 from app.booking.issues import BY_CODE, COMMON, OTHERS, Issue
+from app.web.words import gettext
 from app.wizard.steps.base import CHOOSE, Desk, Posted, Saved, Step, at_most, one_line, one_of, text_only
 
 

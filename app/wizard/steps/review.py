@@ -3,12 +3,12 @@
 import uuid
 from typing import Any
 
-from flask_babel import gettext, ngettext
 from wtforms import Form, StringField
 
 from app.booking.answers import Answers, Bookable, moment
 from app.booking.issues import BY_CODE
 from app.web.formats import moment_label, money
+from app.web.words import gettext, ngettext
 from app.wizard.steps.base import Desk, Posted, Saved, Step
 from app.wizard.steps.contact import likely_domain, mask, phone_words
 

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 from wtforms import Form, StringField
 from wtforms.validators import ValidationError
 
@@ -14,6 +14,7 @@ from app.booking.answers import Answers
 from app.booking.errors import SlotElsewhere
 from app.booking.slots import HoldRequest, HoldResult
 from app.web.window_picker import Picker, picker_context
+from app.web.words import gettext
 from app.wizard.steps.base import Desk, Posted, Refused, Saved, Step
 
 CHOOSE_WINDOW = lazy_gettext("Please choose an arrival window.")

@@ -2,13 +2,14 @@
 
 import re
 
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 from wtforms import Form, StringField
 from wtforms.validators import Regexp
 
 from app.booking import areas
 from app.booking.answers import Answers
 from app.booking.areas import Coverage
+from app.web.words import gettext
 from app.wizard.steps.base import Desk, OutOfArea, Posted, Refused, Saved, Step, text_only, trimmed
 
 PLUS_FOUR = re.compile(r"(\d{5})[- ]?\d{4}", re.ASCII)
