@@ -22,7 +22,8 @@ _PLACES = (
     f"/opt/homebrew/opt/postgresql@{_OLDEST}/bin",
 )
 _TESTS = ("tests", "--ignore=tests/chaos")
-_POOLED = "tests/through_pgbouncer.py"  # only these need a pooler; all others must not notice it
+# Only these need a pooler; all others must not notice it.
+_POOLED = ("tests/through_pgbouncer.py", "tests/faults/pooled_failover.py")
 _LIMIT = 3600
 
 
@@ -79,7 +80,7 @@ def pooler() -> Ground:
     """The embedded server behind PgBouncer."""
     done = subprocess.run([pgbouncer.find(), "--version"], capture_output=True, text=True, check=True)
     version = done.stdout.splitlines()[0]
-    return Ground(f"{version}, transaction mode, embedded PostgreSQL", {"A1_POOLER": "1"}, (_POOLED,))
+    return Ground(f"{version}, transaction mode, embedded PostgreSQL", {"A1_POOLER": "1"}, _POOLED)
 
 
 def oldest() -> Ground:

@@ -105,7 +105,7 @@ class Cluster:
         return True
 
     def add_roles(self, *, for_tests: bool = False) -> None:
-        """Create the roles and the database where they are missing; tests' owner may create databases."""
+        """Create the roles and the database where they are missing; tests' owner may create databases and send a pooler away."""
         with psycopg.connect(self.libpq(_SUPERUSER, "postgres"), autocommit=True) as admin:
             known = {row[0] for row in admin.execute("SELECT rolname FROM pg_roles")}
             for role in _ROLES:
@@ -114,6 +114,7 @@ class Cluster:
                     admin.execute(create.format(sql.Identifier(role), self.passwords[role]))
             if for_tests:
                 admin.execute("ALTER ROLE a1_owner CREATEDB")
+                admin.execute("GRANT pg_signal_backend TO a1_owner")
             if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
                 admin.execute(sql.SQL("CREATE DATABASE {} OWNER a1_owner").format(sql.Identifier(DATABASE)))
             admin.execute("ALTER ROLE a1_backup REPLICATION")

@@ -1,7 +1,5 @@
 """A primary and a replica that follows it, to lose the one and go on with the other: the commands of docs/failover.md."""
 
-import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from sandbox.account import server_account
 from sandbox.home import erase, server_home
 from sandbox.postgres import Cluster, open_cluster
 from sandbox.supervisor import Supervisor
+from tests.faults import power
 from tests.faults.live import wait_for
 
 STANDBY = "a1_replica"
@@ -98,8 +97,8 @@ class Pair:
         self.ask(self.primary, "SELECT pg_reload_conf()")
 
     def lose_primary(self) -> None:
-        """End the first as a machine ends that lost its power: every process of it, at once."""
-        os.killpg(self.supervisor.pid("first"), signal.SIGKILL)
+        """End the first as a machine ends that lost its power."""
+        power.cut(self.supervisor.pid("first"))
         self.supervisor.pause("first")
 
     def promote(self) -> None:
@@ -110,6 +109,9 @@ class Pair:
     def bring_back(self) -> None:
         """Let the former primary follow the new one: what it alone had is undone."""
         self.ask(self.second, f"SELECT pg_create_physical_replication_slot('{STANDBY}')")
+        self.ask(
+            self.second, "CHECKPOINT"
+        )  # before PostgreSQL 16, pg_rewind reads the new time line from there
         data = self.first.home / "data"
         self.tool("pg_rewind", f"--target-pgdata={data}", f"--source-server={self.conninfo(self.second)}")
         follow = self.conninfo(self.second, application_name=STANDBY)

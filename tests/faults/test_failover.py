@@ -1,54 +1,18 @@
 """The primary is gone and the replica takes over: what was acknowledged is there, and everybody goes on by themselves."""
 
-import random
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import psycopg
 import pytest
 
 from sandbox.stack import running_stack
-from tests.chaos.clients import Answer, Crowd, Habits, Person
-from tests.chaos.product import Product
+from tests.faults.failing_over import follow_again, lose_and_promote
 from tests.faults.live import wait_for
 from tests.faults.pair import Pair, running_pair
-
-ZIPS = ["85004"]
-PEOPLE = 3
-PROCESSES = ("web", "dispatcher", "worker-critical", "worker-notify", "worker-sync")
-
-
-@dataclass
-class Bookers:
-    """People who book one after the other; `accepted` holds when each got their reference."""
-
-    env: dict[str, str]
-    accepted: list[tuple[float, str]] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    def start(self) -> list[threading.Thread]:
-        """Let them begin."""
-        threads = [threading.Thread(target=self._book, args=(first,)) for first in range(PEOPLE)]
-        for thread in threads:
-            thread.start()
-        return threads
-
-    def _book(self, number: int) -> None:
-        crowd = Crowd(cast("Product", SimpleNamespace(env=self.env)), ZIPS, seed=17, habits=Habits(texts=0.0))
-        while not self.stop.is_set():
-            person = Person(crowd, number, random.Random(number))
-            visit = person.book()
-            person.web.close()
-            self.answers.append(visit.answer)
-            if visit.reference:
-                self.accepted.append((time.monotonic(), visit.reference))
-            number += PEOPLE
 
 
 @pytest.fixture
@@ -68,45 +32,10 @@ def test_every_acknowledged_booking_is_on_the_promoted_replica_and_nobody_is_res
         "TRUSTED_PROXY_COUNT": "1",
     }
     with running_stack(tmp_path / "stack", JOB_LEASE_SECONDS="24", **wishes) as stack:
-        pair.wait_for_replica()
-        pids = {name: stack.supervisor.pid(name) for name in PROCESSES}
-        bookers = Bookers(stack.env)
-        threads = bookers.start()
-        wait_for(lambda: len(bookers.accepted) >= 4, 90, "bookings before the fault")
-        pair.lose_primary()
-        lost_at = time.monotonic()
-        time.sleep(1.0)  # somebody or something has to notice first
-        pair.promote()
-        promoted_at = time.monotonic()
-        wait_for(lambda: later(bookers, promoted_at), 90, "a booking after the promotion")
-        first = later(bookers, promoted_at)[0]
-        wait_for(lambda: len(later(bookers, promoted_at)) >= 4, 90, "bookings after the promotion")
-        bookers.stop.set()
-        for thread in threads:
-            thread.join(120)
-        references = {reference for _, reference in bookers.accepted}
-        kept = {row[0] for row in pair.ask(pair.second, "SELECT reference FROM bookings", "a1")}
-        assert references - kept == set(), "acknowledged and lost"
-        assert set(bookers.answers) <= {Answer.ACCEPTED, Answer.TAKEN, Answer.NO_WINDOW}
-        open_jobs = "SELECT count(*) FROM queue_jobs WHERE job_type = 'servicetitan.create_job' AND status IN ('pending', 'processing')"
-        wait_for(lambda: pair.ask(pair.second, open_jobs, "a1") == [(0,)], 120, "everything delivered")
-        assert {name: stack.supervisor.pid(name) for name in PROCESSES} == pids, "restarted"
-    pair.bring_back()
-    same = "SELECT count(*), md5(string_agg(id::text, '' ORDER BY id)) FROM bookings"
-    wait_for(lambda: pair.ask(pair.first, same, "a1") == pair.ask(pair.second, same, "a1"), 60, "caught up")
+        seen = lose_and_promote(pair, stack, lambda: None)
+    follow_again(pair)
     with capsys.disabled():
-        before = len([at for at, _ in bookers.accepted if at < lost_at])
-        print(
-            f"\nfailover: {before} bookings acknowledged before the primary was lost, {len(references)} in all, 0 missing;"
-        )
-        print(
-            f"  promotion {promoted_at - lost_at - 1.0:.2f} s, first booking {first - promoted_at:.2f} s after it"
-        )
-
-
-def later(bookers: Bookers, moment: float) -> list[float]:
-    """Return when bookings were acknowledged after a moment."""
-    return sorted(at for at, _ in bookers.accepted if at > moment)
+        print(f"\nfailover: {seen}")
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """A product's database on a cluster of its own, with a place for backups, commanded the way an operator does."""
 
-import os
 import signal
 import threading
 import time
@@ -21,12 +20,13 @@ from sqlalchemy import NullPool, create_engine, text
 from app import create_app
 from app.config import load_settings
 from app.extensions import db
-from app.maintenance.backups import keeper, restore, store, sums, trial
+from app.maintenance.backups import copies, keeper, restore, store, sums, trial
 from app.maintenance.backups.manifest import TableSum
 from app.maintenance.backups.restore import Target
 from app.maintenance.backups.store import Store
 from app.maintenance.backups.trial import Running
 from sandbox.postgres import Cluster
+from tests.faults import power
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 180.0
@@ -95,7 +95,7 @@ class Shop:
         """Restore and start a copy."""
         folder.mkdir()
         folder.chmod(0o755)
-        with trial.folder(None) as place:
+        with copies.folder(self.store, "a1-restore-", None) as place:
             laid = restore.lay_out(self.store, restore.newest_for(self.store, instant), place)
             with trial.running(self.store, laid, Target(instant)) as copy:
                 yield copy
@@ -138,13 +138,12 @@ class Shop:
 
     def kill(self) -> None:
         """Take the server away as a power cut would."""
-        pid = int((self.cluster.home / "data/postmaster.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGKILL)
+        power.cut(int((self.cluster.home / "data/postmaster.pid").read_text().split()[0]))
 
     @contextmanager
-    def booking(self) -> Iterator[list[str]]:
-        """Book all the time; the list holds every booking whose commit was acknowledged."""
-        stop, acknowledged = threading.Event(), []
+    def booking(self) -> Iterator[dict[str, float]]:
+        """Book all the time; every booking whose commit was acknowledged is written down, with the moment of that."""
+        stop, acknowledged = threading.Event(), dict[str, float]()
         engine = create_engine(self.cluster.url("postgres"), poolclass=NullPool)
 
         def book() -> None:
@@ -155,7 +154,7 @@ class Shop:
                         connection.commit()
                     except Exception:  # noqa: BLE001 - the server was taken away: nothing more is acknowledged
                         return
-                    acknowledged.append(str(made))
+                    acknowledged[str(made)] = time.monotonic()
                     time.sleep(0.01)
 
         threads = [threading.Thread(target=book, name=f"books-{n}") for n in range(2)]

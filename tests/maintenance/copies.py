@@ -12,6 +12,8 @@ from sqlalchemy.exc import OperationalError
 
 from app.extensions import db
 
+SEND_AWAY = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+
 
 @dataclass(frozen=True)
 class Copy:
@@ -41,7 +43,8 @@ def copy_of(source: str, environ: dict[str, str]) -> Iterator[Copy]:
     admin = create_engine(
         make_url(environ["MIGRATION_DATABASE_URL"]).set(database="a1"), isolation_level="AUTOCOMMIT"
     )
-    patiently(admin, f"CREATE DATABASE {name} TEMPLATE {source}")
+    pooled = environ["DB_POOLER"] == "pgbouncer"
+    patiently(admin, f"CREATE DATABASE {name} TEMPLATE {source}", source, pooled=pooled)
     made = Copy(
         create_engine(make_url(environ["MIGRATION_DATABASE_URL"]).set(database=name)),
         create_engine(make_url(environ["DATABASE_URL"]).set(database=name)),
@@ -51,15 +54,17 @@ def copy_of(source: str, environ: dict[str, str]) -> Iterator[Copy]:
     finally:
         made.owner.dispose()
         made.app.dispose()
-        patiently(admin, f"DROP DATABASE {name}")
+        patiently(admin, f"DROP DATABASE {name}", name, pooled=pooled)
         admin.dispose()
 
 
-def patiently(admin: Engine, statement: str) -> None:
-    """Wait until those who have just left the database are really gone."""
+def patiently(admin: Engine, statement: str, database: str, *, pooled: bool) -> None:
+    """Wait until those who have just left the database are really gone; a pooler would stay for minutes."""
     for _attempt in range(5):
         try:
             with admin.connect() as connection:
+                if pooled:
+                    connection.execute(SEND_AWAY, {"name": database})
                 connection.execute(text(statement))
             return
         except OperationalError as error:

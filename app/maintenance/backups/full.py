@@ -13,8 +13,8 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 
 from app import clock
+from app.maintenance.backups import copies, programs, receiving, restore, sums, wal
 from app.maintenance.backups import manifest as manifests
-from app.maintenance.backups import programs, receiving, restore, sums, wal
 from app.maintenance.backups.manifest import BASE, Manifest, TableSum
 from app.maintenance.backups.sealed import Seal, seal
 from app.maintenance.backups.store import BackupError, Store, alone
@@ -70,6 +70,7 @@ class Counted:
 
 def run(store: Store, scratch: Path | None = None) -> Done:
     """Take a full backup, verify it, and delete those that are too old. Raise BackupError; nothing half stays."""
+    copies.clear(store)
     began = clock.now()
     name = f"{began:%Y%m%dT%H%M%SZ}"
     with alone(store, "backup"), part_of(store, name) as part:
@@ -155,9 +156,9 @@ def ask_time(engine: Engine) -> datetime:
 @contextmanager
 def unpacked(store: Store, base: Path, sealed: Seal, scratch: Path | None) -> Iterator[Path]:
     """Unpack what was just written, from the disk, and remove it afterwards."""
-    with tempfile.TemporaryDirectory(prefix="a1-verify-", dir=scratch) as folder:
-        restore.unpack(store, base, Path(folder) / "data", sha256=sealed.sha256)
-        yield Path(folder) / "data"
+    with copies.folder(store, "a1-verify-", scratch) as folder:
+        restore.unpack(store, base, folder / copies.DATA, sha256=sealed.sha256)
+        yield folder / copies.DATA
 
 
 def read_ranges(copied: Path) -> Ranges:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.maintenance.backups import checks, programs, restore, trial
+from app.maintenance.backups import checks, copies, programs, restore, trial
 from app.maintenance.backups.checks import Finding, look
 from app.maintenance.backups.manifest import Manifest
 from app.maintenance.backups.restore import Laid, Target
 from app.maintenance.backups.store import BackupError, Store
 from app.maintenance.backups.trial import Running
 
+RESTORED = "a1-restore-"
 Visit = Callable[[Running], list[Finding]]
 
 
@@ -43,10 +44,11 @@ def run(store: Store, visit: Visit, *, instant: datetime | None = None, scratch:
 
     `visit` is what the caller wants to see of the running copy besides. Whatever happens, the copy is stopped and removed.
     """
+    copies.clear(store)
     manifest = restore.newest_for(store, instant)
     findings: list[Finding] = []
     seconds: dict[str, float] = {}
-    with trial.folder(scratch) as folder:
+    with copies.folder(store, RESTORED, scratch) as folder:
         began = time.monotonic()
         try:
             laid = restore.lay_out(store, manifest, folder)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app.maintenance.backups import copies, programs, wal
 from app.maintenance.backups import manifest as manifests
-from app.maintenance.backups import programs, wal
 from app.maintenance.backups.manifest import BASE, Manifest
 from app.maintenance.backups.sealed import unseal
 from app.maintenance.backups.store import BackupError, DamagedError, Store
@@ -49,7 +49,7 @@ class Laid:
 
 def lay_out(store: Store, manifest: Manifest, into: Path) -> Laid:
     """Unpack a backup and its WAL into an empty folder."""
-    data, chain = into / "data", into / "wal"
+    data, chain = into / copies.DATA, into / "wal"
     size = manifest.segment_bytes
     unpack(store, store.base / manifest.name / BASE, data, sha256=manifest.sha256)
     first = wal.Segment(wal.place(manifest.start_lsn) // size, manifest.timeline)

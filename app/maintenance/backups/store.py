@@ -92,11 +92,11 @@ def check_key(store: Store) -> None:
 
 
 @contextmanager
-def alone(store: Store, what: str) -> Iterator[None]:
-    """Let nobody else do the same work on this place meanwhile."""
+def alone(store: Store, what: str, *, wait: bool = False) -> Iterator[None]:
+    """Let nobody else do the same work on this place meanwhile: refuse while somebody is at it, or wait for them."""
     with (store.folder / f"{what}.lock").open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             raise BackupError(f"another process is at it already ({what})") from error
         yield

@@ -1,9 +1,7 @@
 """A restored copy running for a while: reachable through a socket in a private folder and by nothing else."""
 
 import re
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Engine, TextClause, text
 from sqlalchemy.exc import OperationalError
 
-from app.maintenance.backups import programs, restore, sums
+from app.maintenance.backups import copies, programs, restore, sums
 from app.maintenance.backups.restore import Laid, Target
 from app.maintenance.backups.store import BackupError, Store
 
@@ -67,22 +65,10 @@ class Running:
 
 
 @contextmanager
-def folder(scratch: Path | None) -> Iterator[Path]:
-    """Make a folder that a copy lies in, and remove it whatever happens."""
-    made = Path(tempfile.mkdtemp(prefix="a1-restore-", dir=scratch))
-    try:
-        programs.hand_over([made], programs.server_user())
-        yield made
-    finally:
-        shutil.rmtree(made)
-
-
-@contextmanager
 def running(store: Store, laid: Laid, target: Target) -> Iterator[Running]:
     """Start the copy, wait until it has recovered to its target, and stop it in order afterwards."""
-    with tempfile.TemporaryDirectory(prefix="a1r-") as sockets:
-        programs.hand_over([Path(sockets)], programs.server_user())
-        copy = start(store, laid, target, Path(sockets))
+    with copies.folder(store, "a1r-", None) as sockets:  # a socket's path may be no longer than 107 bytes
+        copy = start(store, laid, target, sockets)
         try:
             wait(copy, PAUSED if target.pause else IN_RECOVERY, wanted=target.pause)
             yield copy
