@@ -4,6 +4,7 @@ It books a few visits, because most pages only exist for somebody who does.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,15 +27,18 @@ OFFICE = (
     "",
     "bookings",
     "jobs",
+    "jobs?show=done",
     "slots",
     "leads",
     "texts",
     "messages",
-    "reports/overview",
-    "reports/funnel",
-    "reports/sources",
     "operations",
+    "integrity",
+    "partners",
+    "partners/direct",
     "embed",
+    "audit",
+    "bookings/ABCDEFGH",
 )
 
 
@@ -166,12 +170,19 @@ def shoot_office(studio: Studio) -> None:
     studio.page.goto(f"{base}/staff/login")
     studio.shoot("staff-login")
     office = Office(studio.page, base).log_in(studio.env["STAFF_EMAIL"], studio.env["STAFF_PASSWORD"])
-    for path in OFFICE:
+    for path in (*OFFICE, "reports/", *reports(office)):
         office.go(path)
-        studio.shoot(f"staff-{path.replace('/', '-') or 'overview'}")
+        studio.shoot(f"staff-{re.sub('[^a-z]+', '-', path).strip('-') or 'overview'}")
     (booking,) = studio.evidence.rows("SELECT reference FROM bookings ORDER BY id DESC LIMIT 1")
     office.go(f"bookings/{booking['reference']}")
     studio.shoot("staff-booking")
+
+
+def reports(office: Office) -> list[str]:
+    """Return the address of each report, and of one over all years."""
+    links = office.go("reports/").locator("main .index a")
+    found = links.evaluate_all("links => links.map(link => link.pathname.split('/staff/')[1])")
+    return [*found, "reports/months?days=3660"]
 
 
 if __name__ == "__main__":

@@ -2,19 +2,21 @@
 
 from typing import Any
 
-from flask import url_for
+from flask import request, url_for
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.models.staff import Role
 from app.staff import audit_trail
+from app.staff.jobs import safe_return
 from app.staff.pages import back_to, doer, needs, staff
 from app.web import transaction
 
 # What ServiceTitan does not know yet has a list of its own, so it is left out here.
 QUERY = text(
-    "SELECT b.reference, b.status, b.needs_attention, b.preferred_time, b.window_end, a.timezone, b.updated_at"
+    "SELECT b.reference, b.status, b.needs_attention, b.preferred_time, b.window_end, a.timezone,"
+    " b.contact_first_name, b.contact_last_name, b.contact_phone"
     " FROM bookings b JOIN service_areas a ON a.id = b.service_area_id WHERE b.needs_attention IS NOT NULL"
     " AND NOT (b.status = 'pending' AND (b.servicetitan_job_id IS NULL OR starts_with(b.servicetitan_job_id, 'bk:')))"
     " ORDER BY b.preferred_time LIMIT 100"
@@ -41,7 +43,7 @@ def see_to_booking(reference: str) -> AnyResponse:
             audit_trail.record(session, doer(), "booking_seen_to", f"booking:{reference}")
         return done
 
-    here = url_for("staff.show_booking", reference=reference)
+    here = safe_return(request.form.get("back", "")) or url_for("staff.show_booking", reference=reference)
     if not transaction.run(work):
         return back_to(here, "Nothing was changed: nothing was waiting here.", "bad")
     return back_to(here, "Done, the booking is off the list.")

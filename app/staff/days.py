@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 from app import clock
 from app.web import settings
 
-READY_MADE = (7, 30, 90)
 LONGEST = 3660
+READY_MADE = {7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year", LONGEST: "All years"}
+USUAL = 30
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,12 @@ def read_day(raw: str | None) -> date | None:
         return None
 
 
-def read_span(args: Mapping[str, str]) -> Span:
-    """Read `from` and `to`, or `days`; without them the last 30 days."""
+def read_span(args: Mapping[str, str], usual: int = USUAL) -> Span:
+    """Read `from` and `to`, or `days`; without them the last ones as usual."""
     zone, last = settings().report_timezone, read_day(args.get("to")) or today()
     first = read_day(args.get("from"))
     if first is None:
         wanted = args.get("days", "")
-        first = last - timedelta(days=(int(wanted) if wanted.isdecimal() and len(wanted) < 5 else 30) - 1)
+        first = last - timedelta(days=(int(wanted) if wanted.isdecimal() and len(wanted) < 5 else usual) - 1)
     first = max(min(first, last), last - timedelta(days=LONGEST))
     return Span(first, last, zone)

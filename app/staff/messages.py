@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from flask import Response
 
 from app import clock
+from app.booking import consent
 from app.config import Settings
 from app.notifications import messages
 from app.notifications.messages import LOCALES, MAX_SEGMENTS, MESSAGES, EmailText, Facts, Message, Wording
@@ -32,6 +33,8 @@ TITLES = {
     Wording.REMINDER_SOON: "Reminder, two hours before",
     Wording.WINDOW_LOST: "Window lost",
 }
+
+CONSENTS = (("Texts about the visit", consent.sms_text), ("News by e-mail", consent.news_text))
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,11 @@ def show_messages() -> Response:
         most_segments=MAX_SEGMENTS,
         first=first,
         first_segments=messages.segments(first),
+        consents=[
+            (purpose, words(facts.company, locale), locale)
+            for purpose, words in CONSENTS
+            for locale in LOCALES
+        ],
     )
 
 

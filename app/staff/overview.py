@@ -1,4 +1,4 @@
-"""The first page after the login: what needs a person now, who is visited today, and how the wizard does."""
+"""The first page after the login: what needs a person now, who waits for a call, who is visited today, and how the wizard does."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,6 +22,7 @@ FIGURES = text(
     "SELECT (SELECT count(*) FROM bookings WHERE id >= uuid_v7_floor(:start) AND id < uuid_v7_floor(:stop)) AS booked,"
     " (SELECT count(*) FROM bookings WHERE preferred_time >= :start AND preferred_time < :stop AND status <> 'cancelled') AS visits,"
     " (SELECT count(*) FROM leads WHERE status = 'open' AND (phone IS NOT NULL OR email IS NOT NULL)) AS leads,"
+    " (SELECT count(*) FROM inbound_texts WHERE handled_at IS NULL) AS texts,"
     " (SELECT count(*) FROM queue_jobs WHERE status = 'failed' AND outcome IS DISTINCT FROM 'cancelled') AS failed,"
     " (SELECT count(*) FROM time_slots WHERE available AND starts_at > now() AND slot_date BETWEEN :today AND :today + 2) AS open_windows"
 )
@@ -31,6 +32,11 @@ VISITS = text(
     " FROM bookings b JOIN service_areas a ON a.id = b.service_area_id"
     " WHERE b.preferred_time >= :start AND b.preferred_time < :stop AND b.status <> 'cancelled'"
     " ORDER BY b.preferred_time, b.id LIMIT 200"
+)
+CALLERS = text(
+    "SELECT id, created_at, kind, urgency, first_name, phone, issue_type, note FROM leads"
+    " WHERE status = 'open' AND phone IS NOT NULL AND (kind = 'callback' OR urgency = 'emergency')"
+    " ORDER BY urgency IS NOT DISTINCT FROM 'emergency' DESC, created_at LIMIT 10"
 )
 LAST_DAYS = 14
 
@@ -42,6 +48,7 @@ class Figures:
     booked: int
     visits: int
     leads: int
+    texts: int
     failed: int
     open_windows: int
 
@@ -58,6 +65,7 @@ def overview() -> Response:
         figures=read_figures(session, day),
         missing=find_missing(session),
         flagged=find_flagged(session),
+        callers=list(session.execute(CALLERS)),
         visits=read_visits(session, day),
         visits_tomorrow=read_visits(session, day + timedelta(days=1)),
         chart=drawing.draw(overview_report.REPORT, rows, {}),

@@ -20,8 +20,8 @@ LATE_SECONDS = 600
 PAUSED = "(h.state <> 'closed' OR h.next_probe_at > now())"  # the provider gets a rest
 QUERY = text(
     "SELECT b.reference, b.status, b.preferred_time, b.window_end, b.issue_type, b.created_at, b.needs_attention,"  # noqa: S608 - our own words
-    " b.servicetitan_job_id,"
-    " a.timezone, a.zip_code, a.city, extract(epoch FROM clock_timestamp() - b.created_at) AS age,"
+    " b.servicetitan_job_id, b.contact_first_name, b.contact_last_name, b.contact_phone,"
+    " a.timezone, extract(epoch FROM clock_timestamp() - b.created_at) AS age,"
     " j.id AS job_id, j.status AS job_status, j.outcome, j.attempts, j.max_attempts, j.error_msg, j.scheduled_at,"
     f" {PAUSED} AS is_paused, h.next_probe_at, h.last_reason"
     " FROM bookings b JOIN service_areas a ON a.id = b.service_area_id"
@@ -47,7 +47,8 @@ class Missing:
     starts_at: datetime
     ends_at: datetime
     zone: str
-    place: str
+    name: str
+    phone: str
     issue_type: str
     age: float
     reason: str
@@ -66,8 +67,9 @@ def find_missing(session: Session) -> list[Missing]:
     values = {"create": JobType.CREATE_JOB, "request": REQUEST, "lost": WINDOW_LOST}
     return [
         Missing(
-            row.reference, row.preferred_time, row.window_end, row.timezone, f"{row.city} {row.zip_code}", row.issue_type,
-            float(row.age), row.needs_attention or waiting(row) or why(row), next_try(row), row.job_id, row.job_status == "failed",
+            row.reference, row.preferred_time, row.window_end, row.timezone,
+            f"{row.contact_first_name} {row.contact_last_name}", row.contact_phone, row.issue_type, float(row.age),
+            row.needs_attention or waiting(row) or why(row), next_try(row), row.job_id, row.job_status == "failed",
         )
         for row in session.execute(QUERY, values)
     ]  # fmt: skip

@@ -17,7 +17,9 @@ LONG = Person(
     "maximiliana.alexandrina.wolfeschlegelstein@subdomain.example.com",
     address_line1="12345 North Extraordinarily Long Boulevard of the Desert",
 )
-OFFICE = ("", "bookings", "jobs", "slots", "leads", "reports/", "partners", "operations", "audit", "embed")
+OFFICE = (
+    "", "bookings", "jobs", "slots", "leads", "texts", "messages", "reports/", "partners", "operations", "integrity", "audit", "embed"
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("language", ["en", "es"])

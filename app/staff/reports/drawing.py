@@ -77,7 +77,7 @@ def draw_lines(report: Report, rows: Sequence[Row], words: Sequence[str]) -> Dra
         line_of(report.columns[index].title, places, [number(row[index]) for row in rows], top)
         for index in chart.series
     )
-    ticks = tuple((round(100 - 100 * value / top, 2), f"{value:g}") for value in multiples(step, top))
+    ticks = tuple((round(100 - 100 * value / top, 2), f"{value:,.0f}") for value in multiples(step, top))
     return Drawing(
         chart.kind, chart.title, summary_of(report, rows, words), lines, labels_of(words, places), ticks
     )

@@ -10,11 +10,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.staff import partner_names
-from app.staff.days import READY_MADE, Span, read_span
+from app.staff.days import READY_MADE, USUAL, Span, read_span
 from app.staff.formats import age
 from app.staff.pages import page, staff
 from app.staff.reports import BY_NAME, REPORTS, csv_file, drawing, replica
-from app.staff.reports.base import Ask, Cell, Column, Kind, Report, Row, totals
+from app.staff.reports.base import Ask, Cell, Column, Fresh, Kind, Report, Row, totals
 from app.staff.reports.spread import bounds, spread
 
 AS_OF = text(
@@ -24,6 +24,7 @@ AS_OF = text(
 SEEN = spread("report_counts", "topic, item", "topic IN ('channel', 'partner', 'device', 'locale')")
 OPTIONS = text(f"SELECT topic, array_agg(DISTINCT item) AS items FROM {SEEN} days GROUP BY topic")  # noqa: S608 - our own words
 LONGEST_CHOICE = 100
+YEAR = 365  # of a report that has a line a month
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,9 @@ def find(name: str) -> Report:
 
 def read_ask(name: str) -> Ask:
     """Read days and filters of the address; a filter the report does not have is left out."""
-    choice = {key: request.args[key][:LONGEST_CHOICE] for key in find(name).filters if request.args.get(key)}
-    return Ask(read_span(request.args), choice)
+    report = find(name)
+    choice = {key: request.args[key][:LONGEST_CHOICE] for key in report.filters if request.args.get(key)}
+    return Ask(read_span(request.args, YEAR if report.fresh is Fresh.MONTHS else USUAL), choice)
 
 
 def read_options(session: Session, report: Report, span: Span) -> dict[str, list[str]]:
