@@ -9,7 +9,7 @@ from pathlib import Path
 from sandbox.stack import ROOT
 
 BENCHES = ("step", "submit", "walk", "one_slot", "swap", "worker", "start")
-ON_DATA = ("scale", "reports")
+ON_DATA = ("scale", "reports", "upkeep")
 
 
 def main() -> int:

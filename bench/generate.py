@@ -1,6 +1,7 @@
 """Years of believable data on a cluster of its own, written by the database itself: seasons, sources, repeat customers, outcomes.
 
-`python -m bench.generate --into FOLDER` makes it, and leaves it for the benches that look at it.
+`python -m bench.generate --into FOLDER` makes it, and leaves it for the benches that look at it. Where the rows are there
+already it only brings statistics and reports up to date.
 """
 
 import argparse
@@ -12,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import psycopg
 from sqlalchemy import create_engine
@@ -23,7 +23,7 @@ from bench.scratch import migrate, scratch_cluster, superuser
 from bench.table import show
 from sandbox.postgres import Cluster
 
-T = TypeVar("T")
+Took = list[tuple[str, float]]  # parts and their seconds
 ROWS = Path(__file__).parent / "rows"
 ZONE = "America/Phoenix"
 SEASON = (1.05, 0.95, 1.0, 0.95, 1.0, 1.1, 1.2, 1.15, 1.0, 0.95, 0.95, 1.0)
@@ -32,6 +32,13 @@ EVENTS_A_VISIT = 8.2  # of the funnel in helpers.sql, with a quarter of the visi
 BOOKED = 0.24
 DAYS_BACK, DAYS_AHEAD = 365, 20
 WORKERS = 2
+LOADING = (
+    "autovacuum=off",  # it would read again what is still being written; the end does it once for all
+    "max_wal_size=16GB",
+    "checkpoint_timeout=30min",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+)
 ANALYSED = ("bookings", "analytics_events", "time_slots", "customers", "notifications", "queue_jobs", "booking_status_history",
             "manage_links", "booking_submissions", "consents", "wizard_sessions", "leads", "slot_capacity")  # fmt: skip
 
@@ -82,39 +89,61 @@ def main() -> int:
     for name, value in vars(Size()).items():
         parser.add_argument(f"--{name}", type=int, default=value)
     options = vars(parser.parse_args())
-    with scratch_cluster(options.pop("into").resolve()) as cluster:
+    with scratch_cluster(options.pop("into").resolve(), *LOADING) as cluster:
         migrate(cluster)
-        took = fill(cluster, Size(**options))
+        took = [*write_rows(cluster, Size(**options)), *settle(cluster)]
     show(("part", "seconds"), [(name, f"{seconds:.1f}") for name, seconds in took])
     return 0
 
 
-def fill(cluster: Cluster, size: Size) -> list[tuple[str, float]]:
-    """Write everything, part by part; return what each took."""
+def write_rows(cluster: Cluster, size: Size) -> Took:
+    """Write everything, part by part, unless it is there; return what each took."""
+    url = superuser(cluster)
+    if has_rows(url):
+        return []
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     months = plan(size, midnight)
     words = settings(size, months, midnight)
-    url = superuser(cluster)
-    took: list[tuple[str, float]] = []
+    newest_first: list[dict[str, object]] = [{"m": month.m} for month in reversed(months)]
+    return timed(
+        ("partitions", lambda: make_partitions(url, months)),
+        ("helpers", lambda: start(url, months, words)),
+        ("customers", lambda: side_by_side(url, "people", chunks(size.customers, 100_000), words)),
+        ("windows of bookings", lambda: side_by_side(url, "recent", [{}], words)),
+        ("bookings", lambda: side_by_side(url, "month", newest_first, words)),
+        ("windows", lambda: side_by_side(url, "windows", stretches(midnight), words)),
+        ("events", lambda: side_by_side(url, "visits", newest_first, words)),
+        ("end", lambda: run(url, (ROWS / "end.sql").read_text())),
+    )
 
-    def part(name: str, work: Callable[[], object]) -> None:
+
+def settle(cluster: Cluster) -> Took:
+    """Leave everything as it is after a quiet night; return what each part took."""
+    return timed(
+        ("statistics", lambda: vacuum(superuser(cluster))),
+        ("rollups", lambda: roll_up(cluster.url("a1_owner"))),
+    )
+
+
+def has_rows(url: str) -> bool:
+    """Say whether an earlier run wrote all rows; one that was cut short cannot be continued."""
+    with psycopg.connect(url) as connection:
+        half, whole = connection.execute(
+            "SELECT to_regnamespace('bench') IS NOT NULL, EXISTS (SELECT FROM bookings)"
+        ).fetchone() or (False, False)
+    if half:
+        raise SystemExit("An earlier run was cut short: remove the folder and begin anew.")
+    return bool(whole)
+
+
+def timed(*parts: tuple[str, Callable[[], object]]) -> Took:
+    """Do one part after the other, saying how long each took."""
+    took = []
+    for name, work in parts:
         began = time.monotonic()
         work()
         took.append((name, time.monotonic() - began))
         print(f"{name}: {took[-1][1]:.1f} s", file=sys.stderr, flush=True)
-
-    part("partitions", lambda: make_partitions(url, months))
-    part("helpers", lambda: start(url, months, words))
-    part("customers", lambda: side_by_side(url, "people", chunks(size.customers, 100_000), words))
-    part("windows of bookings", lambda: side_by_side(url, "recent", [{}], words))
-    part(
-        "bookings", lambda: side_by_side(url, "month", [{"m": month.m} for month in reversed(months)], words)
-    )
-    part("windows", lambda: side_by_side(url, "windows", stretches(midnight), words))
-    part("events", lambda: side_by_side(url, "visits", [{"m": month.m} for month in reversed(months)], words))
-    part("end", lambda: run(url, (ROWS / "end.sql").read_text()))
-    part("statistics", lambda: vacuum(url))
-    part("rollups", lambda: roll_up(cluster.url("a1_owner")))
     return took
 
 
@@ -235,8 +264,11 @@ def vacuum(url: str) -> None:
 
 
 def roll_up(url: str) -> None:
-    """Fill the tables that reports read, as the product does."""
-    engine = create_engine(url)
+    """Fill the tables that reports read, as the product does.
+
+    A plan for every day anew would take five times as long: each looks at all weeks there are, and here those are 400.
+    """
+    engine = create_engine(url, connect_args={"options": "-c plan_cache_mode=force_generic_plan"})
 
     def transact(work: Callable[[Session], int]) -> int:
         with Session(engine) as session, session.begin():

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from app.maintenance.backups import checks, full, receiving, restore, store, sums, trial
+from app.maintenance.backups import checks, copies, full, receiving, restore, store, sums, trial
 from app.maintenance.backups.full import Done
 from app.maintenance.backups.restore import Target
 from app.maintenance.backups.store import Store
@@ -95,7 +95,7 @@ def given(url: str, bindir: str) -> Iterator[tuple[str, str]]:
 
 def bring_back(kept: Store, done: Done, place: Path) -> Times:
     """Restore until a server answers and takes writes, then look at everything it holds."""
-    with trial.folder(place) as folder:
+    with copies.folder(kept, "a1-restore-", place) as folder:
         began = time.monotonic()
         laid = restore.lay_out(kept, done.manifest, folder)
         unpacked = time.monotonic()

@@ -15,6 +15,10 @@ from bench.wire import Run, drive
 from sandbox.postgres import Cluster
 
 CLIENTS = 2
+# A dispatcher that starts at night begins to delete, and these years have to last.
+KEEP = {f"RETENTION_{what}_DAYS": "36500" for what in ("EVENTS", "JOBS", "MESSAGES", "SLOTS", "LEADS")} | {
+    "RETENTION_RECORDS_YEARS": "100"
+}
 
 
 class Pair(NamedTuple):
@@ -46,8 +50,8 @@ def main() -> int:
 
 
 def wishes(cluster: Cluster, database: str) -> dict[str, str]:
-    """Return the settings that put the product on this database."""
-    return {
+    """Return the settings that put the product on this database, and leave there what is there."""
+    return KEEP | {
         "DATABASE_URL": cluster.url("a1_app", database),
         "MIGRATION_DATABASE_URL": cluster.url("a1_owner", database),
         "REPORTING_DATABASE_URL": cluster.url("a1_report", database),

@@ -21,10 +21,6 @@ from sandbox.supervisor import Supervisor
 
 TUNING = (
     "shared_buffers=2GB",
-    "max_wal_size=16GB",
-    "checkpoint_timeout=30min",
-    "wal_level=minimal",
-    "max_wal_senders=0",
     "maintenance_work_mem=512MB",
     "max_locks_per_transaction=512",
 )
@@ -32,15 +28,15 @@ FULL, EMPTY = "a1", "a1_empty"
 
 
 @contextmanager
-def scratch_cluster(folder: Path) -> Iterator[Cluster]:
-    """Run the cluster in `folder`, made first if there is none; its files stay."""
+def scratch_cluster(folder: Path, *settings: str) -> Iterator[Cluster]:
+    """Run the cluster in `folder`, made first if there is none, with more settings where wished; its files stay."""
     folder.mkdir(parents=True, exist_ok=True)
     home = server_home(folder, server_account(folder / "postgres" / "data"), lasting=False)
     cluster = open_cluster(home / "postgres", port=ports.pick(), spare=home / "programs", careful=False)
     cluster.forget_last_run()
     supervisor = Supervisor(folder / "log")
     program = cluster.program()
-    more = [word for setting in TUNING for word in ("-c", setting)]
+    more = [word for setting in (*TUNING, *settings) for word in ("-c", setting)]
     try:
         supervisor.start(replace(program, argv=[*program.argv, *more], stop_seconds=120.0), within=300.0)
         cluster.add_roles(for_tests=True)

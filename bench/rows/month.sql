@@ -35,9 +35,9 @@ SELECT b.id, bench.customer_id(b.c), b.area_id,
 INSERT INTO booking_status_history (id, booking_id, from_status, to_status, actor, reason, at)
 SELECT bench.id(e.at, b.i * 4 + e.place, 300), b.id, e.before, e.after, e.actor, NULL, e.at
   FROM b, LATERAL (VALUES (0, NULL, 'pending', 'visitor', b.at, true),
-    (1, 'pending', 'confirmed', 'system', b.at + interval '40 seconds', b.status IN ('confirmed', 'completed')),
+    (1, 'pending', 'confirmed', 'system', least(b.at + interval '40 seconds', {now}), b.status IN ('confirmed', 'completed')),
     (2, 'confirmed', 'completed', 'servicetitan', b.ends_at, b.status = 'completed'),
-    (3, 'pending', 'cancelled', 'visitor', b.at + (b.starts_at - b.at) * 0.4, b.status = 'cancelled')) e (place, before, after, actor, at, happened)
+    (3, 'pending', 'cancelled', 'visitor', least(b.at + (b.starts_at - b.at) * 0.4, {now}), b.status = 'cancelled')) e (place, before, after, actor, at, happened)
  WHERE e.happened AND e.at <= {now};
 
 INSERT INTO booking_submissions (submission_id, session_id, request_hash, booking_id, created_at)

@@ -1,6 +1,6 @@
 """What a crash costs, timed: power cut at a moment nobody chose, while people book and `backup keep` streams.
 
-A1_RPO_ROUNDS repeats each case; docs/backup.md has the figures of many rounds.
+A1_RPO_ROUNDS repeats each case; docs/backup.md has the figures that were seen.
 """
 
 import os
