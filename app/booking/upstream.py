@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import text
@@ -71,9 +71,10 @@ AGREE = text(
 SET_CONFIRMED = text(
     "UPDATE bookings SET visit_confirmed_at = clock_timestamp(), updated_at = now() WHERE id = :id"
 )
+SOON = timedelta(seconds=2)
 HURRY = text(
-    "UPDATE queue_jobs SET scheduled_at = least(scheduled_at, CASE WHEN attempts = 0 AND defer_count = 0 THEN now()"
-    " ELSE scheduled_at END) WHERE job_type = :type AND status = 'pending' RETURNING id"
+    "UPDATE queue_jobs SET scheduled_at = least(scheduled_at, CASE WHEN attempts = 0 AND defer_count = 0"
+    " THEN now() + make_interval(secs => :soon) ELSE scheduled_at END) WHERE job_type = :type AND status = 'pending' RETURNING id"
 )
 TELL_NOW = text(
     "WITH message AS (UPDATE notifications SET due_at = now() WHERE booking_id = :id AND template = 'confirmation'"
@@ -273,10 +274,11 @@ def flag(session: Session, booking_id: uuid.UUID | None, attention: str | None) 
 
 
 def ask_for_changes(session: Session, event_id: str) -> None:
-    """Let the feeds be read now: by the round that waits, or by one of its own.
+    """Let the feeds be read soon: by the round that waits, or by one of its own.
 
-    A round at work may have read past the change already. One that waits for the provider to recover keeps its pause.
+    Two seconds gather what comes together, such as the echo of our own jobs: a round for each would use up the calls that
+    ServiceTitan allows. A round at work may have read past the change already. One that waits for the provider to recover keeps its pause.
     """
-    if not session.execute(HURRY, {"type": JobType.POLL_FEEDS}).all():
+    if not session.execute(HURRY, {"type": JobType.POLL_FEEDS, "soon": SOON.total_seconds()}).all():
         key = f"{JobType.POLL_FEEDS}:event:{event_id}"
-        outbox.add(session, NewJob(JobType.POLL_FEEDS, None, key, {}))
+        outbox.add(session, NewJob(JobType.POLL_FEEDS, None, key, {}, due_in=SOON))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tests.chaos import quiet, verdict
 from tests.chaos.clients import LIVELY, Crowd
+from tests.chaos.crew import helpers
 from tests.chaos.product import Product
 from tests.chaos.schedule import BadProviders, Saboteur, planned
 from tests.chaos.verdict import Figure
@@ -52,22 +53,24 @@ def zips(product: Product) -> list[str]:
 
 
 def run(product: Product, size: Size) -> list[Figure]:
-    """Book under fire, wait until it is quiet, and judge."""
+    """Book under fire, wait until it is quiet, and judge. ServiceTitan's queue has a second worker."""
     serve_more(product)
     crowd = Crowd(product, zips(product), size.seed, LIVELY)
     saboteur = Saboteur(product, planned(size.seed, size.faults), size.seed)
     over = 0.9 * size.faults * size.pace
     people = threading.Thread(target=crowd.run, args=(size.bookings, size.at_once), kwargs={"over": over})
     began = time.monotonic()
-    with BadProviders(product, size.seed) as providers:
-        people.start()
-        saboteur.work(size.pace)
-        people.join()
-    lasted = time.monotonic() - began
+    with helpers(product, queues=("critical",), each=1):
+        with BadProviders(product, size.seed) as providers:
+            people.start()
+            saboteur.work(size.pace)
+            people.join()
+        lasted = time.monotonic() - began
+        settled = settle(product, crowd, saboteur.last_at)
     return [
         verdict.told("people", size.bookings),
         verdict.told("faults", sum(saboteur.done.values())),
-        *settle(product, crowd, saboteur.last_at),
+        *settled,
         verdict.told("provider calls meanwhile", providers.calls),
         verdict.told("of them spoiled", f"{100 * providers.spoiled / max(1, providers.calls):.0f} %"),
         verdict.told("changes of mind", dict(crowd.changes)),
