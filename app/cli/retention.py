@@ -1,11 +1,12 @@
 """What must not stay for ever, taken away: by hand here, every night by itself."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import click
 from flask.cli import AppGroup
 
-from app.cli.console import as_json, commit, database_faults, print_json, print_rows, progress
+from app.cli.console import as_json, commit, database_faults, in_words, print_json, print_rows, progress
 from app.extensions import db
 from app.maintenance import retention as maintenance
 from app.maintenance import task_runs
@@ -14,6 +15,7 @@ from app.maintenance.rules import BATCH
 from app.web import settings
 
 COLUMNS = ("rule", "rows", "parts", "fault")
+FEW = 5
 
 retention = AppGroup("retention", help="Rows whose time is over.")
 
@@ -60,8 +62,13 @@ def show(outcomes: list[Outcome], *, as_json: bool, dry_run: bool) -> None:
         print_json([vars(outcome) for outcome in outcomes])
         return
     rows = [
-        (outcome.rule, f"{outcome.rows:,}", outcome.parts, outcome.fault)
+        (outcome.rule, f"{outcome.rows:,}", in_short(outcome.parts), outcome.fault)
         for outcome in outcomes
         if outcome.rows or outcome.parts or outcome.fault
     ]
     print_rows(COLUMNS, rows, as_json=False, empty="Nothing would go." if dry_run else "Nothing was over.")
+
+
+def in_short(parts: Sequence[str]) -> str:
+    """Name a few parts, or the first, the last and how many there are."""
+    return in_words(parts) if len(parts) <= FEW else f"{parts[0]} to {parts[-1]} ({len(parts)})"

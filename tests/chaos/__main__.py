@@ -38,7 +38,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--bookings", type=int, default=1000)
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--lease", type=int, default=24, help="JOB_LEASE_SECONDS of the headline run")
-    parser.add_argument("--pace", type=float, default=1.2, help="seconds between two faults")
+    parser.add_argument("--pace", type=float, default=1.5, help="seconds between two faults")
     parser.add_argument("--only", nargs="*", help=f"some of: {', '.join([*ALONE, *chapters.SCENARIOS])}")
     parser.add_argument("--minutes", type=float, default=40.0, help="no further part begins after that")
     parser.add_argument("--small", action="store_true", help="the sizes that ./test runs")

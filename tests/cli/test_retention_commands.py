@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, text
 
+from app.cli.retention import in_short
 from app.maintenance import retention
 
 LEAD = (
@@ -30,6 +31,14 @@ def test_a_dry_run_prints_what_would_go_and_leaves_no_trace(app: Flask, database
     assert done.exit_code == 0
     assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [["leads", "1"]]
     assert (rows_of(database, "leads"), rows_of(database, "task_runs")) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown"),
+    [((), "-"), (("a", "b"), "a b"), (tuple("abcdef"), "a to f (6)")],
+)
+def test_years_of_weeks_are_named_in_short(parts: tuple[str, ...], shown: str) -> None:
+    assert in_short(parts) == shown
 
 
 def test_a_run_tells_its_progress_beside_its_result_and_is_written_down(app: Flask, database: Engine) -> None:
