@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from app.jobs.work import Abandoned, Job
 from app.models.queue_job import JobOutcome
-from app.providers.ports import Outcome, ProviderError
+from app.providers.ports import CONFLICT, Outcome, ProviderError
 
 LONGEST = 3600.0
 FIRST = 5.0
 LONGEST_FREE = 2  # steps: what others hold up is looked at again within 80 seconds
 PATIENCE = 20  # times that a job is spared because its provider is in trouble; it may be the job itself
-CONFLICT = 409
 FREE = {Outcome.THROTTLED, Outcome.CONFIG}  # the provider did nothing and it is not this job's fault
 
 

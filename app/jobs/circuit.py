@@ -10,9 +10,8 @@ from enum import StrEnum
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.jobs.backoff import CONFLICT
 from app.log import log
-from app.providers.ports import Outcome, ProviderError
+from app.providers.ports import CONFLICT, Outcome, ProviderError
 
 OPENS_AFTER = 5  # failures in a row
 MEMORY = 20  # calls looked back upon

@@ -35,9 +35,6 @@ from app.providers.ports import (
 
 T = TypeVar("T")
 
-CONFLICT = 409  # perhaps with our own earlier call
-LEFT_NOTHING = {Outcome.THROTTLED, Outcome.CONFIG, Outcome.PERMANENT}
-
 WINDOW_LOST, NOT_SERVED = "window_lost", "do_not_service"  # codes of our own for what only a person can solve
 NO_SERVICE = "ServiceTitan: the office does not serve this customer, no job was made"
 
@@ -128,8 +125,7 @@ def send(desk: Desk, request: Callable[[], T]) -> T:
     try:
         return request()
     except ProviderError as error:
-        was_refused = error.outcome in LEFT_NOTHING and error.status != CONFLICT
-        if was_refused or (error.outcome is Outcome.TRANSIENT and error.status is None):
+        if not error.may_have_acted:
             desk.progress(create_sent=False)
         raise
 

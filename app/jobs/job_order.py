@@ -17,7 +17,6 @@ PRIORITIES = {
     Urgency.LOW: Priority.LOW,
     Urgency.PLANNED: Priority.LOW,
 }
-CONFLICT = 409  # perhaps with our own earlier call
 READ = text(
     "SELECT b.id, b.customer_id, b.reference, b.status, b.issue_type, b.issue_note, b.door_count, b.door_age, b.homeowner_status,"
     " b.owner_permission, b.preferred_time, b.window_end, b.address_line1, b.address_line2, b.access_notes, b.contact_first_name,"

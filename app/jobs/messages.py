@@ -21,7 +21,6 @@ from app.models.queue_job import JobOutcome
 from app.notifications import timing
 from app.notifications.messages import MOST_OFFERED, Facts, Wording
 from app.notifications.queue import MessageKind
-from app.providers.ports import Outcome, ProviderError
 
 LATEST_ONLY = {MessageKind.MOVED, MessageKind.WINDOW_LOST, *timing.REMINDERS}
 
@@ -206,13 +205,6 @@ def put_off(session: Session, notification_id: uuid.UUID, until: datetime) -> De
     """Let a message wait for the end of the quiet hours."""
     session.execute(PUT_OFF, {"id": notification_id, "until": until})
     return Deferred(until, "quiet hours")
-
-
-def may_have_left(error: ProviderError) -> bool:
-    """Say whether the provider may have acted in spite of the error."""
-    if error.outcome is Outcome.TRANSIENT:
-        return error.status is not None
-    return error.outcome is Outcome.UNCERTAIN
 
 
 def settle(session: Session, _job: Job, envelope: Envelope, external_id: str) -> JobOutcome:

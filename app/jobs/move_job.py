@@ -19,10 +19,9 @@ from app.jobs.work import Abandoned, Declined, Desk, Handler, Job, LookAgainErro
 from app.models.booking import BookingStatus
 from app.models.queue_job import JobOutcome
 from app.outbox import JobType
-from app.providers.ports import Outcome, ProviderError, Visit, VisitStatus
+from app.providers.ports import CONFLICT, Outcome, ProviderError, Visit, VisitStatus
 
 UNDER_WAY = {VisitStatus.WORKING, VisitStatus.DONE}
-CONFLICT = 409
 SETTLED = f"^(ServiceTitan|{WINDOW_LOST_WORDS})"  # what the office was told of the visit's place before
 NOTHING_THERE = "ServiceTitan: there is no job to move, the new window must be entered by hand"
 

@@ -32,7 +32,7 @@ from app.log import log
 from app.models.queue_job import JobOutcome
 from app.outbox import RULES
 from app.providers import answers
-from app.providers.ports import Outcome, ProviderError
+from app.providers.ports import CONFLICT, Outcome, ProviderError
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def ask(desk: Desk, facts: object) -> object:
     try:
         return make(desk, facts)
     except ProviderError as error:
-        if error.status != backoff.CONFLICT:
+        if error.status != CONFLICT:
             raise
         return make(desk, facts)
 

@@ -40,7 +40,7 @@ def call(desk: Desk, envelope: Envelope) -> str:
     try:
         return desk.process.adapters.email.send_event(event_of(envelope, desk.claimed_at))
     except ProviderError as error:
-        if not messages.may_have_left(error):
+        if not error.may_have_acted:
             desk.progress(wording=None)
         raise
 

@@ -113,7 +113,7 @@ def send(desk: Desk, message: SmsMessage) -> str:
     except ProviderError as error:
         if error.outcome is Outcome.UNCERTAIN:
             raise LookAgainError(error.reason) from error
-        if not messages.may_have_left(error):
+        if not error.may_have_acted:
             desk.progress(sent_at=None, wording=None)
         raise
 

@@ -150,9 +150,12 @@ def test_an_opt_out_ends_the_way_it_may_end(
     assert len(sim.effects("twilio", "message")) == 1
 
 
-def test_a_text_whose_answer_was_lost_is_found_in_the_list(process: Process, sim: Simulator) -> None:
+@pytest.mark.parametrize("answer", ["drop_after_commit", "redirect"])
+def test_a_text_whose_answer_was_lost_is_found_in_the_list(
+    process: Process, sim: Simulator, answer: str
+) -> None:
     booking_id = book(process)
-    sim.fault("twilio", "drop_after_commit", "POST", TEXTS)
+    sim.fault("twilio", answer, "POST", TEXTS)
     waiting = run_type(process, booking_id, SMS)
     assert (waiting.status, waiting.attempts) == ("pending", 0)
     assert run_type(process, booking_id, SMS).outcome == "ok"

@@ -24,10 +24,11 @@ from app.providers.ports.messages import (
     SmsRecord,
     SmsSender,
 )
-from app.providers.ports.outcomes import Outcome, ProviderError
+from app.providers.ports.outcomes import CONFLICT, Outcome, ProviderError
 from app.providers.ports.slots import OpenWindow, Place, SlotSource, Snapshot, Zone
 
 __all__ = [
+    "CONFLICT",
     "CustomerRef",
     "EmailEvent",
     "EmailProfile",
