@@ -21,6 +21,7 @@ FIRST_PAUSE = 2
 LONGEST_PAUSE = 300
 LEAST_REST, LONGEST_REST = 1.0, 30.0  # seconds that a provider which asks for a pause gets
 FRESH = 10  # seconds for which «it answered» needs no new note
+REFUSED = {401, 403}
 FAILURES = {Outcome.TRANSIENT, Outcome.UNCERTAIN, Outcome.CONFIG}
 
 # A success closes the switch only from `half_open`: an answer to a call of before it opened is not the probe.
@@ -145,7 +146,8 @@ def note_failure(session: Session, provider: str, error: ProviderError, answered
     """Remember a failure, open the switch when there were too many, and say whether there were several."""
     values = {"outcome": error.outcome, "reason": error.reason[:200], "answered": min(answered, MEMORY)}
     memory = Memory(*session.execute(NOTE_FAILURE, values | {"provider": provider}).one())
-    if memory.opens(is_refused=error.outcome is Outcome.CONFIG and answered == 0):
+    is_refused = error.outcome is Outcome.CONFIG and (answered == 0 or error.status in REFUSED)
+    if memory.opens(is_refused=is_refused):
         failures = max(memory.failures, OPENS_AFTER)
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - OPENS_AFTER, 8))
         session.execute(OPEN, {"provider": provider, "failures": failures, "pause": pause})

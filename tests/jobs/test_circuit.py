@@ -67,9 +67,12 @@ def test_calls_that_were_answered_before_the_failing_one_count_too(process: Proc
     assert health(process).state == "open"
 
 
-def test_refused_credentials_open_it_only_where_nothing_was_answered_before(process: Process) -> None:
-    note(process, Outcome.CONFIG, answered=1)
-    assert health(process).state == "closed"
+@pytest.mark.parametrize(("status", "state"), [(401, "open"), (403, "open"), (307, "closed")])
+def test_refused_credentials_open_it_whatever_was_answered_before_and_a_redirect_does_not(
+    process: Process, status: int, state: str
+) -> None:
+    note(process, Outcome.CONFIG, answered=1, status=status)
+    assert health(process).state == state
 
 
 def test_a_probe_that_got_further_closes_it_and_counts_as_one_failure(process: Process) -> None:
