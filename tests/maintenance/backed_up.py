@@ -70,7 +70,8 @@ class Shop:
             before = signal.getsignal(signal.SIGTERM)
             app = create_app(env)
             try:
-                return app.test_cli_runner().invoke(args=list(words))
+                with app.app_context():  # an operator's shell has no other
+                    return app.test_cli_runner().invoke(args=list(words))
             finally:
                 signal.signal(signal.SIGTERM, before)
                 forget(app)

@@ -94,9 +94,9 @@ def test_a_stranger_who_has_the_number_by_now_is_not_touched(opened: Shop, tmp_p
     data = tmp_path / "left" / copies.DATA
     with subprocess.Popen(["sleep", "600"], cwd=data) as stranger:
         (data / "postmaster.pid").write_text(f"{stranger.pid}\n{data}\n")
-        assert copies.clear(opened.store) == [tmp_path / "left"]
-        assert stranger.poll() is None
+        cleared, is_alive = copies.clear(opened.store), stranger.poll() is None
         stranger.kill()
+    assert (cleared, is_alive) == ([tmp_path / "left"], True)
     assert not data.exists()
     assert not note.exists()
 
