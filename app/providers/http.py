@@ -120,7 +120,7 @@ class HttpClient:
     def send(self, request: Request) -> Reply:
         """Make the call and return its answer whatever the status; raise when there is no complete answer.
 
-        Asked to come back within a second we do that here, once, where a lease leaves time for it: a job of nine calls
+        Asked to come back within a second we do that here, once, where a lease leaves time for it: a job of seven calls
         would otherwise begin anew.
         """
         reply = self._send_once(request)
