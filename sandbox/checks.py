@@ -15,8 +15,8 @@ _CHECKS = (
     ("ruff", "-m", "ruff", "check", *_CODE),
     ("ruff format", "-m", "ruff", "format", "--check", *_CODE),
     ("import-linter", "-c", "from importlinter.cli import lint_imports_command as lint; lint()"),
-    ("djlint", "-m", "djlint", "app/templates", "--lint", "--quiet"),
-    ("djlint format", "-m", "djlint", "app/templates", "--check", "--quiet"),
+    ("djlint", "-m", "djlint", "app/templates", "--lint"),
+    ("djlint format", "-m", "djlint", "app/templates", "--check"),
 )
 
 
