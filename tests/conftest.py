@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, has_app_context
 from flask_migrate import upgrade
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
@@ -88,6 +88,13 @@ def fresh_process_state() -> None:
     """Forget what the process remembers between requests."""
     embed.forget()
     EventsRest.until = 0.0
+
+
+@pytest.fixture(autouse=True)
+def no_context_left() -> Iterator[None]:
+    """A test that leaves an app's context behind gives the next one another app's settings."""
+    yield
+    assert not has_app_context(), "this test left an app context in its process"
 
 
 @pytest.fixture

@@ -25,6 +25,10 @@ LEAP_NOTES = (
 )
 LEAP_CIRCUIT = "UPDATE provider_health SET next_probe_at = next_probe_at - make_interval(mins => :minutes)"
 PROVIDERS_LIMIT = 60.0  # calls a second
+UNREADABLE = "payload - 'notification_id' || jsonb_build_object('was', payload -> 'notification_id')"
+READABLE_AGAIN = "payload || jsonb_build_object('notification_id', payload -> 'was')"
+HUGE = "payload || jsonb_build_object('x', repeat('x', 10000000))"
+ENDLESS = "payload || jsonb_build_object('version', repeat('9', 5000))"
 
 
 def long_outage(product: Product, people: int, breath: float = BREATH) -> list[Figure]:
@@ -98,31 +102,16 @@ def poison(product: Product, folder: Path, normal: int) -> list[Figure]:
         product.stack.supervisor.resume(name)
     emails = mails_of(product, crowd)
     killer, unreadable, huge, endless = emails[:4]
-    for job_id in (row.id for row in product.rows("SELECT id FROM queue_jobs WHERE status = 'pending'")):
-        if job_id != killer:
-            (notes / f"{job_id}.after_claim").touch()
-    (notes / f"{killer}.poison").touch()
-    product.rows(
-        "UPDATE queue_jobs SET payload = payload - 'notification_id' || jsonb_build_object('was', payload -> 'notification_id') WHERE id = :id",
-        id=unreadable,
-    )
-    product.rows(
-        "UPDATE queue_jobs SET payload = payload || jsonb_build_object('x', repeat('x', 10000000)) WHERE id = :id",
-        id=huge,
-    )
-    product.rows(
-        "UPDATE queue_jobs SET payload = payload || jsonb_build_object('version', repeat('9', 5000)) WHERE id = :id",
-        id=endless,
-    )
+    let_kill(product, killer, notes)
+    change_payload(product, unreadable, UNREADABLE)
+    change_payload(product, huge, HUGE)
+    change_payload(product, endless, ENDLESS)
     product.rows("UPDATE queue_jobs SET scheduled_at = now() WHERE id = ANY(:ids)", ids=emails)
     with crew(product, {"A1_KILL_AT": "after_claim", "A1_KILL_NOTES": str(notes)}):
         ended = product.wait(lambda: outcome(product, killer) == "poison", 180)
         hurry_retries(product, [unreadable, endless])
         quiet.wait(product, 240)
-    product.rows(
-        "UPDATE queue_jobs SET payload = payload || jsonb_build_object('notification_id', payload -> 'was') WHERE id = :id",
-        id=unreadable,
-    )
+    change_payload(product, unreadable, READABLE_AGAIN)
     tries = product.one("SELECT attempts FROM queue_jobs WHERE id = :id", id=killer)
     others = [job for job in emails if job not in {killer, unreadable, endless}]
     return [
@@ -135,6 +124,19 @@ def poison(product: Product, folder: Path, normal: int) -> list[Figure]:
         verdict.exactly("others not delivered", sum(outcome(product, job) != "ok" for job in others), 0),
         *verdict.standing(product),
     ]
+
+
+def let_kill(product: Product, killer: uuid.UUID, notes: Path) -> None:
+    """Mark this job so that it kills whoever takes it, and every other one that waits so that it never does."""
+    for job_id in (row.id for row in product.rows("SELECT id FROM queue_jobs WHERE status = 'pending'")):
+        if job_id != killer:
+            (notes / f"{job_id}.after_claim").touch()
+    (notes / f"{killer}.poison").touch()
+
+
+def change_payload(product: Product, job_id: uuid.UUID, into: str) -> None:
+    """Write another payload into a job: `into` is an SQL expression over the present one."""
+    product.rows(f"UPDATE queue_jobs SET payload = {into} WHERE id = :id", id=job_id)
 
 
 def mails_of(product: Product, crowd: Crowd) -> list[uuid.UUID]:
