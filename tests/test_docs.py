@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 
@@ -77,11 +78,12 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert documented_settings() == expected
 
 
-@pytest.fixture(scope="module")
-def commands(app: Flask) -> tuple[FlaskGroup, click.Context]:
-    """All commands of the shell, those of extensions included."""
+@pytest.fixture
+def commands(app: Flask) -> Iterator[tuple[FlaskGroup, click.Context]]:
+    """All commands of the shell, those of extensions included; looking one up enters the app's context."""
     group = FlaskGroup(create_app=lambda: app, set_debug_flag=False)
-    return group, click.Context(group, obj=ScriptInfo(create_app=lambda: app, set_debug_flag=False))
+    with click.Context(group, obj=ScriptInfo(create_app=lambda: app, set_debug_flag=False)) as context:
+        yield group, context
 
 
 def faults_of(line: str, commands: tuple[FlaskGroup, click.Context]) -> str | None:
