@@ -100,6 +100,7 @@ class Settings:
     st_booking_provider_id: int | None = None
     st_mapping_file: str = ""
     st_capacity_unit: str = "hours"
+    st_calls_per_second: int = 55
     st_business_unit_id: int | None = None
     st_job_type_id: int | None = None
     st_job_types: dict[str, int] = field(default_factory=dict)
@@ -202,6 +203,7 @@ def unusable(settings: Settings) -> list[str]:
             "job_lease_seconds",
             "slot_days",
             "slot_crews",
+            "st_calls_per_second",
             "db_pool_size",
             *SMS_CEILINGS,
         )

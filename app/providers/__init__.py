@@ -8,6 +8,7 @@ from app.config import Settings
 from app.providers.http import limits_for_lease
 from app.providers.klaviyo import Klaviyo, KlaviyoConfig
 from app.providers.local_slots import LocalSlots, read_hours
+from app.providers.pace import SharedPace
 from app.providers.ports import EmailSender, FieldService, Outcome, ProviderError, SlotSource, SmsSender
 from app.providers.servicetitan import ServiceTitan
 from app.providers.servicetitan_api import ServiceTitanApi, ServiceTitanConfig
@@ -45,6 +46,7 @@ def build_servicetitan(settings: Settings) -> ServiceTitanApi:
             limits=limits_for_lease(settings.job_lease_seconds),
             booking_provider_id=settings.st_booking_provider_id,
             capacity_unit=settings.st_capacity_unit,
+            pace=SharedPace(settings.redis_url, "servicetitan", settings.st_calls_per_second),
         )
     )
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.providers.http import SIGN_IN, HttpClient, Limits, Reply, Request, outcome_of
+from app.providers.pace import AT_WILL, Pace
 from app.providers.ports import Outcome, ProviderError
 from app.providers.servicetitan_mapping import FieldMapping
 
@@ -36,6 +37,7 @@ class ServiceTitanConfig:
     limits: Limits
     booking_provider_id: int | None = None
     capacity_unit: str = "hours"
+    pace: Pace = AT_WILL
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class ServiceTitanApi:
 
     def __init__(self, config: ServiceTitanConfig) -> None:
         self.config = config
-        self._client = HttpClient("servicetitan", config.limits)
+        self._client = HttpClient("servicetitan", config.limits, config.pace)
         self._tokens = TokenCache(config, self._client)
 
     def get(

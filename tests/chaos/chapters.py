@@ -1,4 +1,4 @@
-"""The chapters of the chaos run: which scenarios share one product, and how large each is."""
+"""The chapters of the chaos run: which scenarios there are, and how large each is."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -70,17 +70,18 @@ SCENARIOS: dict[str, Scenario] = {
 
 def scenario(product: Product, folder: Path, name: str, scale: Scale) -> list[Figure]:
     """Run one scenario by its name on a running product; `folder` is for what it writes down."""
-    return SCENARIOS[name](product, folder / name.replace(" ", "-"), scale)
+    return SCENARIOS[name](product, folder / f"notes of {name}".replace(" ", "-"), scale)
 
 
 def all_of(folder: Path, names: list[str], scale: Scale, ends: float) -> Iterator[tuple[str, list[Figure]]]:
-    """Run scenarios one after the other on one product, and give out each one's figures as they come.
+    """Run scenarios one after the other, and give out each one's figures as they come.
 
-    None begins after the moment `ends`: what was not reached is said so, and counts as missed.
+    Each has a product of its own: people of one take no windows from those of the next. None begins after the moment
+    `ends`: what was not reached is said so, and counts as missed.
     """
-    with running_product(folder / "product", JOB_LEASE_SECONDS=str(LEASE)) as product:
-        for name in names:
-            if time.monotonic() > ends:
-                yield name, [Figure("not reached in time", "-", "run it alone with --only", good=False)]
-            else:
-                yield name, scenario(product, folder, name, scale)
+    for name in names:
+        if time.monotonic() > ends:
+            yield name, [Figure("not reached in time", "-", "run it alone with --only", good=False)]
+            continue
+        with running_product(folder / name.replace(" ", "-"), JOB_LEASE_SECONDS=str(LEASE)) as product:
+            yield name, scenario(product, folder, name, scale)
