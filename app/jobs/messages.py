@@ -50,6 +50,12 @@ FAILED = text(
     "UPDATE notifications SET status = 'failed', error_msg = :reason WHERE id = :id AND status = 'pending'"
 )
 
+# By name and not by the payload: that may be what the job was given up for.
+GIVEN_UP = text(
+    "UPDATE notifications n SET status = 'failed', error_msg = :reason FROM queue_jobs q WHERE q.id = :job_id"
+    " AND n.booking_id = q.booking_id AND q.dedupe_key = q.job_type || ':' || n.dedupe_key AND n.status = 'pending'"
+)
+
 
 @dataclass(frozen=True)
 class Envelope:
@@ -216,4 +222,4 @@ def settle(session: Session, _job: Job, envelope: Envelope, external_id: str) ->
 def abandon(session: Session, _process: Process, job: Job, abandoned: Abandoned) -> None:
     """Close the message as failed."""
     reason = f"{abandoned.outcome}: {abandoned.reason}"[:300]
-    session.execute(FAILED, {"id": job.payload.get("notification_id"), "reason": reason})
+    session.execute(GIVEN_UP, {"job_id": job.id, "reason": reason})

@@ -186,6 +186,9 @@ def test_facts_that_cannot_be_read_end_in_the_dead_letter_box(process: Process) 
     )
     assert run_type(process, booking_id, JobType.SEND_EMAIL).attempts == 1
     assert run_type(process, booking_id, JobType.SEND_EMAIL).outcome == "exhausted"
+    message = one(process, "SELECT status, error_msg FROM notifications WHERE type = 'email'")
+    assert message.status == "failed"
+    assert message.error_msg.startswith("exhausted: ")
 
 
 def test_no_transaction_is_open_while_a_provider_is_called(process: Process) -> None:
