@@ -53,7 +53,7 @@ def superuser(cluster: Cluster, database: str = FULL) -> str:
 def add_database(cluster: Cluster, name: str) -> None:
     """Make a database beside the first one unless it is there."""
     with psycopg.connect(superuser(cluster, "postgres"), autocommit=True) as admin:
-        if not admin.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+        if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             admin.execute(sql.SQL("CREATE DATABASE {} OWNER a1_owner").format(sql.Identifier(name)))
 
 
