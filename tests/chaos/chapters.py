@@ -53,7 +53,6 @@ SCENARIOS: dict[str, Scenario] = {
         product, scale.restarts * 13, scale.restarts
     ),
     "lost answers to COMMIT": lambda product, _, scale: outages.lost_commit_replies(product, scale.keys),
-    "kill points": lambda product, folder, scale: killpoints.run(product, folder, scale.kills),
     "frozen worker": lambda product, _, scale: clocks.frozen_worker(product, scale.thaws),
     "wrong clock": lambda product, _, scale: clocks.wrong_clock(product, scale.skewed),
     "six hours without providers": lambda product, _, scale: hardship.long_outage(product, scale.outage),
@@ -65,6 +64,7 @@ SCENARIOS: dict[str, Scenario] = {
     "callbacks": lambda product, _, scale: storm.callbacks(product, scale.callbacks),
     "changes of mind in mid-create": lambda product, _, scale: storm.races(product, scale.races),
     "links": lambda product, _, scale: links.run(product, scale.link_visits),
+    "kill points": lambda product, folder, scale: killpoints.run(product, folder, scale.kills),
 }
 
 
