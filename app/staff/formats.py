@@ -1,10 +1,12 @@
 """How moments, ages, phones and codes read on staff pages."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 from flask import Flask
+from markupsafe import Markup
 
 from app import clock
 from app.booking.issues import BY_CODE
@@ -41,6 +43,7 @@ def init_app(app: Flask) -> None:
         window_words=window_words,
         clock_words=clock_time,
         wall_time=wall_time,
+        with_headings=with_headings,
     )
 
 
@@ -108,3 +111,12 @@ def window_words(starts_at: datetime, ends_at: datetime, zone: str, *, day: bool
 def wall_time(at: datetime, zone: str) -> str:
     """Return the wall time of a moment as forms take it: «08:00»."""
     return f"{at.astimezone(ZoneInfo(zone)):%H:%M}"
+
+
+def with_headings(cells: Markup, headings: Sequence[str]) -> Markup:
+    """Tell each cell of a row the heading above it, for phones, where a row is a card and the heading stands beside."""
+    before, *each = cells.split("<td")
+    named = Markup('<td role="cell" data-heading="{}"')
+    return before + Markup("").join(
+        named.format(heading.removeprefix("#")) + cell for heading, cell in zip(headings, each, strict=True)
+    )

@@ -49,10 +49,12 @@ def test_every_row_has_a_cell_for_every_heading_and_figures_stand_to_the_right(
     tables = list(tree.iter("table"))
     for table in tables:
         kinds = ["number" in cell.get("class", "").split() for cell in table.iter("th")]
+        titles = [cell.text or "" for cell in table.iter("th")]  # beside each cell on a phone
         rows = [list(row) for row in table.find("tbody").iter("tr")]
         assert rows, "an empty list says so in words instead"
         for row in rows:
             assert ["number" in cell.get("class", "").split() for cell in row] == kinds
+            assert [cell.get("data-heading") for cell in row] == titles
     assert tables or path.startswith("slots")
     assert client.get(f"/staff/bookings/{morning}").status_code == 200
 
