@@ -4,6 +4,7 @@ venv=$root/.venv
 lock=$root/requirements.lock
 stamp=$venv/installed.lock
 unset PYTHONHOME PYTHONPATH
+unset PYTHONDONTWRITEBYTECODE # nine processes load the same modules: compiled once is enough
 
 stop() {
     printf '%s\n' "$*" >&2

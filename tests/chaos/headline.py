@@ -85,10 +85,14 @@ def settle(product: Product, crowd: Crowd, last_fault_at: float) -> list[Figure]
     left = max(10.0, last_fault_at + SETTLED_WITHIN - time.monotonic())
     took = quiet.wait(product, left)
     after = None if took is None else time.monotonic() - last_fault_at
-    figures = verdict.judge(product, crowd, after)
+    as_of = product.one(
+        "SELECT clock_timestamp()"
+    )  # a reminder that comes due while we judge is none of these
+    figures = verdict.judge(product, crowd, after, as_of)
     if took is None:
         figures += [
-            verdict.told("left over", str(tuple(row))) for row in product.rows(verdict.LEFT_OVER)[:10]
+            verdict.told("left over", str(tuple(row)))
+            for row in product.rows(verdict.LEFT_OVER, as_of=as_of)[:10]
         ]
     return figures
 

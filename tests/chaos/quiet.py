@@ -7,12 +7,7 @@ from tests.chaos.product import Product
 
 def wait(product: Product, within: float) -> float | None:
     """Wait until nothing is due or under way; return the seconds, None for never."""
-    return product.wait(lambda: is_quiet(product), within, every=0.5)
-
-
-def is_quiet(product: Product) -> bool:
-    """Say whether no job and no message is due or under way."""
-    return bool(product.one(verdict.OPEN_JOBS) == 0 and product.one(verdict.OPEN_MESSAGES) == 0)
+    return product.wait(lambda: verdict.still_open(product) == 0, within, every=0.5)
 
 
 def undelivered(product: Product, crowd: Crowd) -> int:

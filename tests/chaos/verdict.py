@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
 from app.maintenance.integrity.checks import CHECKS
@@ -50,17 +51,19 @@ MESSAGES_WITHOUT_JOB = (
 )
 # What nobody has tried yet and is to happen later, such as a reminder, is not due; a second try that waits is.
 LATER = (
-    "status = 'pending' AND scheduled_at > now() AND attempts = 0 AND defer_count = 0 AND rescue_count = 0"
+    "status = 'pending' AND scheduled_at > coalesce(CAST(:as_of AS timestamptz), now())"
+    " AND attempts = 0 AND defer_count = 0 AND rescue_count = 0"
 )
-DUE_JOBS = f"status IN ('pending', 'processing') AND booking_id IS NOT NULL AND NOT ({LATER})"
-OPEN_JOBS = f"SELECT count(*) FROM queue_jobs WHERE {DUE_JOBS}"
-OPEN_MESSAGES = (
-    "SELECT count(*) FROM notifications WHERE status = 'pending'"
-    f" AND id::text NOT IN (SELECT payload ->> 'notification_id' FROM queue_jobs WHERE {LATER} AND payload ? 'notification_id')"
+DUE_JOBS = (
+    f"FROM queue_jobs WHERE status IN ('pending', 'processing') AND booking_id IS NOT NULL AND NOT ({LATER})"
+)
+OPEN = (
+    f"SELECT (SELECT count(*) {DUE_JOBS}) + (SELECT count(*) FROM notifications WHERE status = 'pending'"
+    f" AND id::text NOT IN (SELECT payload ->> 'notification_id' FROM queue_jobs WHERE {LATER} AND payload ? 'notification_id'))"
 )
 LEFT_OVER = (
     "SELECT job_type, status, attempts, defer_count, rescue_count, dispatch_count,"
-    " round(extract(epoch FROM scheduled_at - now())) AS due_in, error_msg FROM queue_jobs WHERE " + DUE_JOBS
+    f" round(extract(epoch FROM scheduled_at - now())) AS due_in, error_msg {DUE_JOBS}"
 )
 ENDS = "SELECT job_type, coalesce(outcome, status) AS ending, count(*) AS number FROM queue_jobs WHERE booking_id IS NOT NULL GROUP BY 1, 2"
 
@@ -206,11 +209,15 @@ def standing(product: Product) -> list[Figure]:
     ]
 
 
-def judge(product: Product, crowd: Crowd, terminal_after: float | None) -> list[Figure]:
-    """Put the verdict together."""
+def still_open(product: Product, as_of: datetime | None = None) -> int:
+    """Count jobs and messages that are not terminal though they were due at that moment; now, if none is given."""
+    return int(product.one(OPEN, as_of=as_of))
+
+
+def judge(product: Product, crowd: Crowd, terminal_after: float | None, as_of: datetime) -> list[Figure]:
+    """Put the verdict together: of what was due when it had become quiet, or should have."""
     accepted = crowd.count(Answer.ACCEPTED)
     refused = refused_though_free(product, crowd)
-    open_jobs = int(product.one(OPEN_JOBS))
     total_jobs = int(product.one("SELECT count(*) FROM queue_jobs WHERE booking_id IS NOT NULL"))
     return [
         told("bookings accepted", accepted),
@@ -221,7 +228,7 @@ def judge(product: Product, crowd: Crowd, terminal_after: float | None) -> list[
         exactly("accepted bookings lost", lost(product, crowd), 0),
         *standing(product),
         told("jobs", total_jobs),
-        exactly("jobs and messages not terminal", open_jobs + int(product.one(OPEN_MESSAGES)), 0),
+        exactly("jobs and messages not terminal", still_open(product, as_of), 0),
         told("all terminal after", "never" if terminal_after is None else f"{terminal_after:.0f} s"),
         exactly("answers HTTP 500", crowd.statuses[500], 0),
         exactly("tracebacks shown", crowd.tracebacks, 0),
