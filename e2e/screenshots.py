@@ -172,7 +172,7 @@ def shoot_office(studio: Studio) -> None:
     office = Office(studio.page, base).log_in(studio.env["STAFF_EMAIL"], studio.env["STAFF_PASSWORD"])
     for path in (*OFFICE, "reports/", *reports(office)):
         office.go(path)
-        studio.shoot(f"staff-{re.sub('[^a-z]+', '-', path).strip('-') or 'overview'}")
+        studio.shoot(f"staff-{re.sub('[^a-z]+', '-', path.lower()).strip('-') or 'overview'}")
     (booking,) = studio.evidence.rows("SELECT reference FROM bookings ORDER BY id DESC LIMIT 1")
     office.go(f"bookings/{booking['reference']}")
     studio.shoot("staff-booking")
