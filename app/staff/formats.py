@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import chain, repeat
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -116,7 +117,7 @@ def wall_time(at: datetime, zone: str) -> str:
 def with_headings(cells: Markup, headings: Sequence[str]) -> Markup:
     """Tell each cell of a row the heading above it, for phones, where a row is a card and the heading stands beside."""
     before, *each = cells.split("<td")
-    named = Markup('<td role="cell" data-heading="{}"')
+    named, padded = Markup('<td role="cell" data-heading="{}"'), chain(headings, repeat(""))
     return before + Markup("").join(
-        named.format(heading.removeprefix("#")) + cell for heading, cell in zip(headings, each, strict=True)
+        named.format(heading.removeprefix("#")) + cell for heading, cell in zip(padded, each, strict=False)
     )
