@@ -315,7 +315,7 @@ def real_windows(process: Process) -> list[OpenWindow]:
     """Windows that the provider itself has open."""
     source = process.adapters.slot_source
     zone = source.zones()[0]
-    start = clock.now() + timedelta(days=2)
+    start = clock.now() + timedelta(days=6)
     return [window for window in source.open_windows(zone, start, start + WEEK).windows if window.open > 0]
 
 
