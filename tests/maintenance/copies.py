@@ -10,17 +10,23 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
+from app.config import Settings, load_settings
 from app.extensions import db
+from app.pooling import PGBOUNCER, Client, connect_args
 
-SEND_AWAY = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+# Clients only: nobody but a superuser may end an autovacuum worker, and that one makes way by itself.
+SEND_AWAY = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND backend_type = 'client backend'"
+)
 
 
 @dataclass(frozen=True)
 class Copy:
-    """One database under two roles."""
+    """One database under two roles, and the settings that say how the product connects."""
 
     owner: Engine
     app: Engine
+    settings: Settings
 
     @property
     def app_url(self) -> str:
@@ -43,11 +49,16 @@ def copy_of(source: str, environ: dict[str, str]) -> Iterator[Copy]:
     admin = create_engine(
         make_url(environ["MIGRATION_DATABASE_URL"]).set(database="a1"), isolation_level="AUTOCOMMIT"
     )
-    pooled = environ["DB_POOLER"] == "pgbouncer"
+    settings = load_settings(environ)
+    pooled = settings.db_pooler == PGBOUNCER
     patiently(admin, f"CREATE DATABASE {name} TEMPLATE {source}", source, pooled=pooled)
     made = Copy(
         create_engine(make_url(environ["MIGRATION_DATABASE_URL"]).set(database=name)),
-        create_engine(make_url(environ["DATABASE_URL"]).set(database=name)),
+        create_engine(
+            make_url(environ["DATABASE_URL"]).set(database=name),
+            connect_args=connect_args(settings, Client.WORKER),
+        ),
+        settings,
     )
     try:
         yield made

@@ -16,7 +16,7 @@ from app.maintenance.retention import AlreadyRunning, Round
 FILE_EVENTS = {"open", "os.rename", "os.remove"}
 
 
-def run_until(url: str, what: Round, point: int, answer: Connection) -> None:
+def run_until(url: str, connect: dict[str, object], what: Round, point: int, answer: Connection) -> None:
     """Run, and die without a word at that point; a run that gets to its end answers how many points it passed."""
     passed = 0
 
@@ -26,7 +26,7 @@ def run_until(url: str, what: Round, point: int, answer: Connection) -> None:
         if passed == point:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    engine = create_engine(url)
+    engine = create_engine(url, connect_args=connect)
     for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
         event.listen(engine, name, step)
     folder = str(what.archives)

@@ -5,10 +5,12 @@ import uuid
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.jobs.process import transact
+from app.pooling import Client, connect_args
+from tests.maintenance.copies import Copy
 
 WINDOWS = 20_000
 PREPARE = f"""
@@ -48,9 +50,9 @@ KEPT = text(
 class Load:
     """Books as fast as it can between entering and leaving; connections have the limits that the product's have."""
 
-    def __init__(self, database: Engine, *, threads: int = 3) -> None:
-        limits = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s -c timezone=UTC"
-        self.engine = create_engine(database.url, pool_size=threads, connect_args={"options": limits})
+    def __init__(self, database: Copy, *, threads: int = 3) -> None:
+        args = connect_args(database.settings, Client.WEB)
+        self.engine = create_engine(database.app.url, pool_size=threads, connect_args=args)
         self.sessions = sessionmaker(self.engine)
         self.errors: list[Exception] = []
         self.booked_ids: list[uuid.UUID] = []

@@ -164,7 +164,7 @@ def test_bookings_flow_while_partitions_are_made(spare: Copy) -> None:
         remove(spare.owner, "bookings", number)
     for number in range(12, 4, -1):
         remove(spare.owner, "analytics_events", number)
-    with Load(spare.app) as load:
+    with Load(spare) as load:
         time.sleep(0.5)
         done = partitions.upkeep(sessionmaker(spare.app))
         time.sleep(0.5)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import sessionmaker
 from app.maintenance import months, partitions, retention, rollups
 from app.maintenance.months import Leaving
 from app.maintenance.retention import Outcome, Round
+from app.pooling import Client, connect_args
 from tests.maintenance import dying
 from tests.maintenance.copies import Copy, copy_of
 from tests.maintenance.load import Load
@@ -284,7 +285,8 @@ def in_a_process(database: Copy, what: Round, *, point: int) -> int | None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.maintenance.dying"])
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=dying.run_until, args=(database.app_url, what, point, theirs))
+    args = connect_args(database.settings, Client.WORKER)
+    process = context.Process(target=dying.run_until, args=(database.app_url, args, what, point, theirs))
     process.start()
     theirs.close()
     process.join()
@@ -299,7 +301,7 @@ def test_partitions_retention_and_reports_beside_bookings_lose_nothing(years: Co
     sessions = sessionmaker(years.app)
     raw = int(str(one(years.owner, "SELECT count(*) FROM analytics_events")))
     drop_ahead(years.owner)
-    with Load(years.app) as load:
+    with Load(years) as load:
         made = partitions.upkeep(sessions)
         outcomes = retention.run(years.app, replace(usual, batch=50))
         for _ in range(5):
