@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -148,13 +148,15 @@ class Shop:
         engine = create_engine(self.cluster.url("postgres"), poolclass=NullPool)
 
         def book() -> None:
-            # Once the server is taken away nothing more is acknowledged, and the connection cannot even be closed well.
-            with suppress(Exception), engine.connect() as connection:
-                while not stop.is_set():
-                    made = connection.execute(BOOK).scalar_one()
-                    connection.commit()
-                    acknowledged[str(made)] = time.monotonic()
-                    time.sleep(0.01)
+            with engine.connect() as connection:
+                try:
+                    while not stop.is_set():
+                        made = connection.execute(BOOK).scalar_one()
+                        connection.commit()
+                        acknowledged[str(made)] = time.monotonic()
+                        time.sleep(0.01)
+                except Exception:  # noqa: BLE001 - the server was taken away: nothing more is acknowledged
+                    connection.invalidate()
 
         threads = [threading.Thread(target=book, name=f"books-{n}") for n in range(2)]
         for thread in threads:

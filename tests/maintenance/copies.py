@@ -14,9 +14,9 @@ from app.config import Settings, load_settings
 from app.extensions import db
 from app.pooling import PGBOUNCER, Client, connect_args
 
-# Clients only: nobody but a superuser may end an autovacuum worker, and that one makes way by itself.
+# People only: nobody but a superuser may end an autovacuum worker, and that one makes way by itself.
 SEND_AWAY = text(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND backend_type = 'client backend'"
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND usename IS NOT NULL"
 )
 
 
