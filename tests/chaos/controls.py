@@ -71,7 +71,7 @@ GUARDS = (
     ),
     Guard(
         "autoescape",
-        "app/__init__.py",
+        "app/factory.py",
         (('    app.extensions["a1_settings"] = settings\n', '    app.extensions["a1_settings"] = settings\n    app.jinja_env.autoescape = False\n'),),
         "tests/wizard/test_answers.py",
         "hostile_text",

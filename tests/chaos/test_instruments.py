@@ -10,6 +10,8 @@ import pytest
 from app.config import SettingsError
 from app.jobs import killpoint
 from app.jobs.killpoint import Point
+from sandbox.stack import ROOT
+from tests.chaos.controls import GUARDS, Guard
 from tests.chaos.faults import Fault
 from tests.chaos.proxy import COMMIT, Mode, Proxy
 from tests.chaos.schedule import planned
@@ -111,3 +113,10 @@ def test_nobody_dies_who_was_not_told_to(tmp_path: Path) -> None:
     for point in Point:
         killpoint.reach(point, "a-job")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
+def test_every_guard_stands_where_it_would_be_taken_out(guard: Guard) -> None:
+    source = (ROOT / guard.path).read_text()
+    assert [old for old, _ in guard.cuts if old not in source] == []
+    assert (ROOT / guard.tests).exists()
