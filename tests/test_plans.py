@@ -91,16 +91,19 @@ def add_booking(session: Session) -> uuid.UUID:
 
 
 def add_neighbours(session: Session, booking: uuid.UUID) -> None:
-    """Add bookings of the same minute and their links."""
+    """Add bookings of the same minute with their links and jobs, and let the planner know."""
     session.execute(
         text(
             "WITH more AS (INSERT INTO bookings (customer_id, service_area_id, issue_type, door_count, homeowner_status, preferred_time,"
             " window_end, address_line1) SELECT customer_id, service_area_id, issue_type, door_count, homeowner_status, preferred_time,"
-            " window_end, address_line1 FROM bookings, generate_series(1, 500) WHERE id = :id RETURNING id)"
+            " window_end, address_line1 FROM bookings, generate_series(1, 500) WHERE id = :id RETURNING id),"
+            " jobs AS (INSERT INTO queue_jobs (queue_name, job_type, booking_id)"
+            " SELECT 'critical', 'servicetitan.create_job', id FROM more)"
             " INSERT INTO manage_links (token_hash, nonce, booking_id) SELECT uuid_send(id), 'nonce', id FROM more"
         ),
         {"id": booking},
     )
+    session.execute(text("ANALYZE bookings, manage_links, queue_jobs"))
 
 
 def test_a_visit_is_loaded_by_its_key(planner: Session) -> None:
@@ -155,9 +158,10 @@ def test_what_hold_and_claim_ask_is_what_was_planned_above(planner: Session) -> 
         assert condition in bodies
 
 
-def test_a_booking_is_found_by_its_id_in_one_partition(planner: Session) -> None:
-    booking = add_booking(planner)
-    nodes = plan(planner, promise.FIND, {"id": booking, "move_job": JobType.MOVE_JOB})
+def test_a_booking_is_found_by_its_id_in_one_partition(informed: Session) -> None:
+    booking = add_booking(informed)
+    add_neighbours(informed, booking)
+    nodes = plan(informed, promise.FIND, {"id": booking, "move_job": JobType.MOVE_JOB})
     assert len(read(nodes, "bookings_")) == 1
     assert not whole_tables(nodes)
 
@@ -178,7 +182,6 @@ def test_the_done_page_of_an_unprepared_and_of_a_prepared_statement_reads_one_pa
 
 def test_a_manage_link_leads_to_one_partition(informed: Session) -> None:
     add_neighbours(informed, add_booking(informed))
-    informed.execute(text("ANALYZE bookings, manage_links"))
     nodes = plan(informed, manage_links.FIND, {"token_hash": b"hash"})
     assert "manage_links_pkey" in indexes(nodes)
     assert len(read(nodes, "bookings_")) == 1
