@@ -1,8 +1,10 @@
 """Visits that stand somewhere in the wizard, and windows for all of them, made in bulk by the database."""
 
 import json
+import secrets
 import uuid
 from dataclasses import dataclass
+from string import ascii_lowercase
 
 from sqlalchemy import Connection, text
 
@@ -63,7 +65,7 @@ class Ready:
 
 def ready_visits(connection: Connection, settings: Settings, count: int) -> list[Ready]:
     """Add areas with windows enough, and a visit for each of `count` windows; all of it is committed by the caller."""
-    mark = f"b{uuid.uuid4().hex[:3]}"[:4]
+    mark = "".join(secrets.choice(ascii_lowercase) for _ in range(4))  # no room for more before six digits
     areas = -(-count // (DAYS * WINDOWS))
     connection.execute(ADD_AREAS, {"mark": mark, "zone": ZONE, "count": areas})
     connection.execute(ADD_WINDOWS, {"mark": mark, "zone": ZONE, "days": DAYS})
