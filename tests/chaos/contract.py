@@ -1,12 +1,10 @@
 """The delivery contract as a machine that hypothesis drives: any order of events, and what must hold after each."""
 
 import re
-import time
 import uuid
 from collections import Counter
 from typing import Any, ClassVar
 
-from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import text
@@ -56,14 +54,11 @@ class Contract(RuleBasedStateMachine):
     """Homeowners, workers and providers in any order; `house` is set before it runs."""
 
     house: House
-    ends: float = float("inf")  # after that moment no further history begins
     histories: ClassVar[list[None]] = []
 
     @initialize()
     def open(self) -> None:
         """Start with empty books, four windows and two crews."""
-        if time.monotonic() > self.ends:
-            reject()
         self.histories.append(None)
         house = self.house
         self.db = Database(house.database)

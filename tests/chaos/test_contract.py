@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 from flask import Flask
@@ -21,6 +22,7 @@ from tests.providers.simulated import Simulator
 __all__ = ["sim", "simulator_server"]
 EXAMPLES = int(os.environ.get("CHAOS_EXAMPLES", "200"))
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "inf"))
+AT_ONCE = 50  # between two of these the time is looked at
 STEPS = int(os.environ.get("CHAOS_STEPS", "20"))
 
 
@@ -44,18 +46,19 @@ def house(
 
 def test_the_contract_holds_whatever_happens_in_whatever_order(house: House) -> None:
     class Here(Contract):
-        ends = time.monotonic() + SECONDS
+        histories: ClassVar[list[None]] = []
 
     Here.house = house
-    chosen = profile(
-        max_examples=EXAMPLES,
-        stateful_step_count=STEPS,
-        deadline=None,
-        phases=[Phase.generate],  # a failing history is short enough to read as it is
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        print_blob=False,
-    )
-    run_state_machine_as_test(Here, settings=chosen)
+    ends = time.monotonic() + SECONDS
+    while (left := EXAMPLES - len(Here.histories)) > 0 and time.monotonic() < ends:
+        chosen = profile(
+            max_examples=min(left, AT_ONCE),
+            stateful_step_count=STEPS,
+            deadline=None,
+            phases=[Phase.generate],  # a failing history is short enough to read as it is
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+        )
+        run_state_machine_as_test(Here, settings=chosen)
     print(f"histories: {len(Here.histories)}")
-    assert Here.histories
